@@ -1,0 +1,176 @@
+//! Histories as old versions of Jepsen logged them, a line an event:
+//!
+//! ```text
+//! INFO  jepsen.util - 0  :invoke  :cas  [1 2]
+//! INFO  jepsen.util - 0  :info  :cas  :timed-out
+//! INFO [2016-03-01 12:00:00,000] jepsen worker 1 - jepsen.util 1  :fail  :write  3  :not-leader
+//! ```
+//!
+//! The columns are process, type, function and value, set apart by tabs or spaces; the value is EDN. A client's keyword
+//! where the value of a `:fail` or `:info` would be, and a fifth column behind one, says what went wrong.
+
+use std::io::BufRead;
+
+use clojure_reader::edn::Edn;
+
+use super::edn::{self, Keys, Problem};
+use super::read::{Lines, Origin};
+use super::{Event, EventType, History, Process, ReadError, Value};
+
+/// Reads a history from log lines; blank lines are nothing, and any other line is refused.
+pub(super) fn read(origin: Origin<'_>, text: impl BufRead) -> Result<History, ReadError> {
+    let mut history = Keys::new(origin);
+    let mut lines = Lines::new(origin, text);
+    while let Some((number, line)) = lines.next()? {
+        let line = line.trim_end();
+        if line.is_empty() {
+            continue;
+        }
+        let event = event(line).map_err(|(at, problem)| origin.malformed(number, at + 1, problem))?;
+        history.push(event, (number, 1))?;
+    }
+    history.finish()
+}
+
+fn event(line: &str) -> Result<Event, Problem> {
+    let Some(columns) = line.match_indices(" - ").find_map(|(at, dash)| columns(&line[at + dash.len()..])) else {
+        let problem = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
+        return Err((0, problem.to_owned()));
+    };
+    let Columns { process, event_type, function, value: text } = columns;
+    let mut event = Event {
+        index: None,
+        time: None,
+        process,
+        event_type,
+        function: function.to_owned(),
+        key: None,
+        value: Value::Nil,
+        error: None,
+    };
+    if text.is_empty() {
+        return Ok(event);
+    }
+    let at = line.len() - text.len();
+    let (form, rest) = edn::read_form(text).map_err(|(inside, problem)| (at + inside, problem))?;
+    let value = edn::value(&form).map_err(|problem| (at, problem))?;
+    let may_have_error =
+        matches!(event.process, Process::Client(_)) && matches!(event_type, EventType::Fail | EventType::Info);
+    let rest = rest.trim_start();
+    if !rest.is_empty() {
+        if !may_have_error {
+            return Err((
+                line.len() - rest.len(),
+                format!("found `{rest}` behind the value: expected the end of the line"),
+            ));
+        }
+        (event.value, event.error) = (value, Some(error(rest)));
+    } else if may_have_error && matches!(form, Edn::Key(_)) {
+        event.error = Some(value);
+    } else {
+        event.value = value;
+    }
+    Ok(event)
+}
+
+struct Columns<'a> {
+    process: Process,
+    event_type: EventType,
+    function: &'a str,
+    /// The rest of the line.
+    value: &'a str,
+}
+
+/// The columns of what stands behind ` - `, if it is an event.
+fn columns(text: &str) -> Option<Columns<'_>> {
+    let text = text.trim_start();
+    let text = text.strip_prefix("jepsen.util").map_or(text, str::trim_start);
+    let (process, text) = column(text);
+    let (event_type, text) = column(text);
+    let (function, value) = column(text);
+    let process = match process.strip_prefix(':') {
+        Some(name) if !name.is_empty() => Process::named(name)?,
+        _ => Process::Client(process.parse().ok()?),
+    };
+    let event_type = EventType::from_name(event_type.strip_prefix(':')?)?;
+    let function = function.strip_prefix(':').filter(|name| !name.is_empty())?;
+    Some(Columns { process, event_type, function, value })
+}
+
+/// The first column, and the text from the next one on.
+fn column(text: &str) -> (&str, &str) {
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+/// Jepsen logs errors with `str`: most are EDN, and the others are text.
+fn error(text: &str) -> Value {
+    let form = edn::read_form(text).ok().filter(|(_, rest)| rest.trim().is_empty());
+    form.and_then(|(form, _)| edn::value(&form).ok()).unwrap_or_else(|| Value::text(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OperationId, read};
+    use super::*;
+
+    fn history(text: &str) -> History {
+        read("h", text.as_bytes()).unwrap()
+    }
+
+    fn error_of(text: &str) -> String {
+        read("h", text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn columns_may_be_set_apart_by_tabs_or_spaces() {
+        let history = history(
+            "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\r\n\nINFO  jepsen.util - 1   :invoke :read   nil\n\
+             INFO  jepsen.util - 0  :fail   :cas    [1 2]\nINFO  jepsen.util - :nemesis\t:info\t:start\t:all\n",
+        );
+        assert_eq!((history.len(), history.event_count()), (2, 4));
+        assert_eq!(history.operation(OperationId(0)).argument().to_string(), "[1 2]");
+        assert_eq!(history.nemesis()[0].value, Value::text("all"));
+    }
+
+    #[test]
+    fn the_keyword_of_an_operation_that_did_not_end_well_is_its_error() {
+        let history = history(
+            "INFO  jepsen.util - 0\t:invoke\t:write\t4\nINFO  jepsen.util - 0\t:info\t:write\t:timed-out\n\
+             INFO  jepsen.util - 1\t:invoke\t:write\t5\nINFO  jepsen.util - 1\t:fail\t:write\t5\t[:no \"x\"]\n\
+             INFO  jepsen.util - 2\t:invoke\t:write\t6\nINFO  jepsen.util - 2\t:fail\t:write\t6\tno route to {host\n",
+        );
+        let seen: Vec<_> = (history.operations())
+            .map(|operation| format!("{} {}", operation.result(), operation.error().unwrap()))
+            .collect();
+        assert_eq!(seen, ["nil timed-out", "5 [no x]", "6 no route to {host"]);
+    }
+
+    #[test]
+    fn later_loggers_with_time_and_thread_are_read_too() {
+        let line = "INFO [2016-03-01 12:00:00,000] jepsen worker - 1 - jepsen.util 1\t:invoke\t:read\tnil";
+        assert_eq!(history(line).operation(OperationId(0)).process(), 1);
+    }
+
+    #[test]
+    fn every_other_line_is_refused() {
+        let first = "INFO  jepsen.util - 0\t:invoke\t:read\tnil\n";
+        for other in [
+            "INFO  jepsen.core - Running test",
+            "INFO  jepsen.util - 0\t:begin\t:read\tnil",
+            "INFO  jepsen.util - x\t:ok\t:read\tnil",
+            "INFO  jepsen.util - 0\t:ok\tread\tnil",
+        ] {
+            assert_eq!(
+                error_of(&format!("{first}{other}\n")),
+                "h:2:1: found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`"
+            );
+        }
+        assert!(error_of(&format!("{first}{first}")).starts_with("h:2:1: process 0 invokes read while its read"));
+        assert!(error_of("INFO  jepsen.util - 0\t:invoke\t:read\t[1").starts_with("h:1:39: found the end of the text"));
+        assert_eq!(
+            error_of("INFO  jepsen.util - 0\t:invoke\t:read\t1 2"),
+            "h:1:39: found `2` behind the value: expected the end of the line"
+        );
+    }
+}

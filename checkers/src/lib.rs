@@ -1,0 +1,35 @@
+//! Histories of concurrent operations, and the checkers that decide which consistency guarantees they satisfy.
+//!
+//! ```text
+//!   a file ──history::read──► History ──► linearizability::check ──► Verdict: valid
+//!   a run  ──HistoryBuilder──►  (columns    convergence::check                 invalid, with the operations that prove it
+//!                                of integers)                                  unknown, with how far it came
+//! ```
+//!
+//! Synchronous and pure: no runtime, no network, usable alone from any Rust program. Read [`history`] first, then
+//! [`linearizability`].
+//!
+//! ```
+//! use shakedown_checkers::{Budget, ModelName, history, linearizability};
+//!
+//! let text = r#"
+//! {"process":0,"type":"invoke","f":"write","value":1}
+//! {"process":0,"type":"ok","f":"write","value":1}
+//! {"process":1,"type":"invoke","f":"read","value":null}
+//! {"process":1,"type":"ok","f":"read","value":null}
+//! "#;
+//! let history = history::read("example", text.as_bytes())?;
+//! let verdict = linearizability::check(&history, ModelName::Register, None, Budget::default())?;
+//! assert_eq!(verdict.anomalies()[0].name, "stale-read");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod convergence;
+pub mod history;
+pub mod linearizability;
+pub mod model;
+pub mod verdict;
+
+pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
+pub use model::{Model, ModelName};
+pub use verdict::{Anomaly, Budget, Undecided, Verdict};

@@ -1,0 +1,112 @@
+//! **Linearizability** (Herlihy & Wing 1990): every operation seems to happen at one instant between its invocation and its
+//! completion. What completed before something else began, happened before it.
+//!
+//! ```text
+//!   p0  ──[ write 1 ]───────────────────────────
+//!   p1  ───────────────[ write 2 ]──────────────
+//!   p2  ──────────────────────────[ read → 1 ]──      not linearizable: 2 was written over 1 before the read began
+//! ```
+//!
+//! *When to ask for it rather than for its neighbours:* sequential consistency lets `p2` above be late, as long as each
+//! process sees its own operations in order; linearizability also holds between processes that talk behind the system's
+//! back. It is local: a history is linearizable exactly when each of its objects is, so objects are checked one by one.
+//!
+//! *What counts:* `ok` operations must be placed. `info` ones may be placed anywhere after their invocation, or never. `fail`
+//! ones did not happen.
+//!
+//! *Method:* just-in-time linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first:
+//! see [`search`]. A violation is cut down to the fewest operations that prove it: see [`explain`].
+//!
+//! *Cost:* deciding linearizability is NP-complete (Gibbons & Korach 1997). The search is linear where few operations
+//! overlap, and exponential in the number of overlapping writes at worst; a [`Budget`] bounds it.
+
+mod automaton;
+mod explain;
+mod object;
+mod search;
+mod sentence;
+mod slots;
+
+use crate::History;
+use crate::history::Value;
+use crate::model::{DoesNotFit, Model, ModelName, MultiRegister, Mutex, StringKv};
+use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
+
+use automaton::{Automaton, Memoised, Registers};
+use object::Object;
+use search::Found;
+
+/// Decides whether a history is linearizable under a model with a name.
+///
+/// `initial` is what registers hold at first: nil where it is not given.
+///
+/// # Errors
+/// If an operation does not fit the model.
+pub fn check(
+    history: &History,
+    model: ModelName,
+    initial: Option<&Value>,
+    budget: Budget,
+) -> Result<Verdict, DoesNotFit> {
+    match model {
+        ModelName::Register | ModelName::CasRegister | ModelName::Kv => {
+            let objects = object::split(history, |operation| operation.key_id());
+            let mut registers = Registers::compile(history, model, initial)?;
+            Ok(check_objects(history, &objects, &mut registers, budget))
+        }
+        ModelName::StringKv => check_keys_with(history, &StringKv, budget),
+        ModelName::Mutex => check_keys_with(history, &Mutex, budget),
+        ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
+    }
+}
+
+/// Decides whether a history of one object is linearizable under any [`Model`].
+///
+/// # Errors
+/// If the model refuses an operation.
+pub fn check_with<M: Model>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
+    let objects = object::split(history, |_| None);
+    let mut automaton = Memoised::compile(history, model)?;
+    Ok(check_objects(history, &objects, &mut automaton, budget))
+}
+
+/// The same for a history of many objects, one for each key.
+///
+/// # Errors
+/// If the model refuses an operation.
+pub fn check_keys_with<M: Model>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
+    let objects = object::split(history, |operation| operation.key_id());
+    let mut automaton = Memoised::compile(history, model)?;
+    Ok(check_objects(history, &objects, &mut automaton, budget))
+}
+
+/// Checks object by object. One broken object is enough to be invalid, whatever became of the others.
+fn check_objects(history: &History, objects: &[Object], automaton: &mut dyn Automaton, budget: Budget) -> Verdict {
+    let mut anomalies: Vec<Anomaly> = Vec::new();
+    let mut undecided: Option<Undecided> = None;
+    for object in objects {
+        let calls = object.calls(history, automaton);
+        match search::search(&calls, automaton, budget.configurations) {
+            Found::Order => {}
+            Found::NoOrder { deepest } => anomalies.push(explain::explain(history, object, &calls, deepest, automaton)),
+            Found::GaveUp { deepest } => {
+                undecided.get_or_insert_with(|| Undecided { reason: gave_up(history, object, deepest, budget) });
+            }
+        }
+    }
+    match undecided {
+        _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
+        Some(undecided) => Verdict::Unknown(undecided),
+        None => Verdict::Valid,
+    }
+}
+
+fn gave_up(history: &History, object: &Object, deepest: u32, budget: Budget) -> String {
+    let key = object.key.map(|key| format!(" on key {}", history.value(key))).unwrap_or_default();
+    format!(
+        "the search{key} was given up after {} configurations; the events before number {deepest} of {} can be ordered. \
+         A shorter history, fewer concurrent clients or fewer operations of unknown outcome would help",
+        budget.configurations,
+        history.event_count()
+    )
+}

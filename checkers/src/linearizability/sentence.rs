@@ -1,0 +1,196 @@
+//! A proof in words.
+
+use crate::History;
+use crate::history::{Operation, OperationId, Outcome, Value};
+use crate::verdict::Anomaly;
+
+use super::automaton::{Automaton, Effect};
+use super::object::Object;
+
+/// Names the anomaly and says it in a sentence.
+pub(super) fn describe<A: Automaton + ?Sized>(
+    history: &History,
+    object: &Object,
+    proof: Vec<OperationId>,
+    sources: Vec<OperationId>,
+    automaton: &A,
+) -> Anomaly {
+    let words = Words { history, object };
+    let operations: Vec<Operation<'_>> = proof.iter().map(|&id| history.operation(id)).collect();
+    let effects: Vec<Option<Effect>> = proof.iter().map(|&id| automaton.effect(automaton.class(id))).collect();
+    let known = match (operations.as_slice(), effects.as_slice()) {
+        ([only], [Some(effect)]) => words.one(*only, *effect, automaton),
+        ([first, second], [Some(one), Some(other)]) => words.two((*first, *one), (*second, *other)),
+        _ => None,
+    };
+    let (name, sentence) = known.unwrap_or_else(|| words.any(&operations));
+    let mut why = words.order(&operations);
+    why.extend(words.origins(&sources, automaton));
+    Anomaly { name, proof, sources, sentence, why }
+}
+
+struct Words<'a> {
+    history: &'a History,
+    object: &'a Object,
+}
+
+impl Words<'_> {
+    /// A single operation that is impossible by itself.
+    fn one<A: Automaton + ?Sized>(
+        &self,
+        operation: Operation<'_>,
+        effect: Effect,
+        automaton: &A,
+    ) -> Option<(&'static str, String)> {
+        let value = effect.needs()?;
+        let shown = automaton.describe(self.history, value.0);
+        let did = self.did(operation);
+        let writers: Vec<Operation<'_>> = self
+            .object
+            .operations
+            .iter()
+            .filter(|&&id| automaton.effect(automaton.class(id)).and_then(Effect::writes) == Some(value))
+            .map(|&id| self.history.operation(id))
+            .collect();
+        let real = |writer: &&Operation<'_>| writer.outcome() != Outcome::Fail;
+        if writers.is_empty() {
+            return Some(("garbage-read", format!("{did}, although nobody ever wrote {shown}")));
+        }
+        let Some(writer) = writers.iter().find(real) else {
+            let told = format!("{did}, although the only write of {shown}, by process {}, failed", writers[0].process());
+            return Some(("aborted-read", told));
+        };
+        (writer.invoked() > operation.completed()).then(|| {
+            let began = self.at(writer.invoked_at(), writer.invoked());
+            let told = format!("{did}, although the first write of {shown}, by process {}, began only {began}", writer.process());
+            ("future-read", told)
+        })
+    }
+
+    /// Two operations, one of which hides what the other needs.
+    fn two(
+        &self,
+        (first, one): (Operation<'_>, Effect),
+        (second, other): (Operation<'_>, Effect),
+    ) -> Option<(&'static str, String)> {
+        if first.completed() < second.invoked()
+            && let (Some(written), Some(needed)) = (one.writes(), other.needs())
+            && written != needed
+        {
+            let over = self.at(first.completed_at(), first.completed());
+            let place = self.place();
+            let told = format!(
+                "{}, although process {} had completed {} {over} and nobody wrote {} to {place} after that",
+                self.did(second),
+                first.process(),
+                gerund(first),
+                needed_value(second),
+            );
+            return Some(("stale-read", told));
+        }
+        if let (Effect::Cas(expected, _), Effect::Cas(same, _)) = (one, other)
+            && expected == same
+        {
+            let told = format!(
+                "process {} and process {} both replaced {} in {}, although it was written only once",
+                first.process(),
+                second.process(),
+                needed_value(first),
+                self.place(),
+            );
+            return Some(("lost-update", told));
+        }
+        None
+    }
+
+    /// Any number of operations.
+    fn any(&self, operations: &[Operation<'_>]) -> (&'static str, String) {
+        let list: Vec<String> = operations.iter().map(|operation| format!("#{}", operation.index())).collect();
+        let last = operations.iter().max_by_key(|operation| operation.completed());
+        let last = last.map(|operation| format!("; the last to complete: {}", self.did(*operation))).unwrap_or_default();
+        let told = format!("no order of {} operations on {} is legal ({}){last}", list.len(), self.place(), list.join(", "));
+        ("nonlinearizable", told)
+    }
+
+    /// What real time demands of the operations of the proof.
+    fn order(&self, operations: &[Operation<'_>]) -> Vec<String> {
+        let mut lines: Vec<String> = operations
+            .iter()
+            .map(|operation| {
+                let from = self.at(operation.invoked_at(), operation.invoked());
+                let to = self.at(operation.completed_at(), operation.completed());
+                format!("#{}: {}, between {from} and {to}", operation.index(), self.did_plainly(*operation))
+            })
+            .collect();
+        for (n, later) in operations.iter().enumerate() {
+            // The nearest before is enough: the rest follows.
+            let before = operations[..n].iter().filter(|earlier| earlier.completed() < later.invoked());
+            if let Some(earlier) = before.max_by_key(|earlier| earlier.completed()) {
+                lines.push(format!("#{} completed before #{} began, so it comes first", earlier.index(), later.index()));
+            }
+        }
+        lines
+    }
+
+    /// Where the observed values came from.
+    fn origins<A: Automaton + ?Sized>(&self, sources: &[OperationId], automaton: &A) -> Vec<String> {
+        let origin = |&id: &OperationId| {
+            let operation = self.history.operation(id);
+            let value = automaton.effect(automaton.class(id)).and_then(Effect::writes)?;
+            let value = automaton.describe(self.history, value.0);
+            let end = match operation.outcome() {
+                Outcome::Ok => format!("completed {}", self.at(operation.completed_at(), operation.completed())),
+                Outcome::Fail => "failed".to_owned(),
+                Outcome::Info => "has an unknown outcome".to_owned(),
+            };
+            Some(format!("the latest write of {value} is #{}, by process {}: it {end}", operation.index(), operation.process()))
+        };
+        sources.iter().filter_map(origin).collect()
+    }
+
+    /// `process 3 read 4 from key 7 at 1.204 s`.
+    fn did(&self, operation: Operation<'_>) -> String {
+        format!("{} {}", self.did_plainly(operation), self.at(operation.completed_at(), operation.completed()))
+    }
+
+    fn did_plainly(&self, operation: Operation<'_>) -> String {
+        let process = operation.process();
+        let place = self.place();
+        match (operation.function(), operation.argument().as_pair()) {
+            ("read" | "get", _) => format!("process {process} read {} from {place}", operation.result()),
+            ("write" | "put", _) => format!("process {process} wrote {} to {place}", operation.argument()),
+            ("cas", Some((expected, new))) => format!("process {process} replaced {expected} by {new} in {place}"),
+            ("txn", _) => format!("process {process} did {}", operation.result()),
+            (function, _) if *operation.argument() == Value::Nil => format!("process {process} did {function} on {place}"),
+            (function, _) => format!("process {process} did {function} {} on {place}", operation.argument()),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self.object.key {
+            Some(key) => format!("key {}", self.history.value(key)),
+            None => "the object".to_owned(),
+        }
+    }
+
+    fn at(&self, time: Option<u64>, position: u32) -> String {
+        match time {
+            Some(nanoseconds) => format!("at {:.3} s", nanoseconds as f64 / 1e9),
+            None => format!("at event {position}"),
+        }
+    }
+}
+
+fn gerund(operation: Operation<'_>) -> String {
+    match (operation.function(), operation.argument().as_pair()) {
+        ("cas", Some((expected, new))) => format!("replacing {expected} by {new}"),
+        _ => format!("writing {}", operation.argument()),
+    }
+}
+
+fn needed_value(operation: Operation<'_>) -> String {
+    match (operation.function(), operation.argument().as_pair()) {
+        ("cas", Some((expected, _))) => expected.to_string(),
+        _ => operation.result().to_string(),
+    }
+}

@@ -1,0 +1,158 @@
+//! The clients of a run: they invoke what the plan says, one operation at a time each, and record what they are told.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use shakedown_checkers::Value;
+use shakedown_checkers::history::{Event, EventType, HistoryBuilder, Process};
+use shakedown_workloads::{Invoke, Outcome, Workload};
+
+use crate::nemesis::Host;
+use crate::plan::ClientPlan;
+use crate::simulation::stage;
+
+/// How far a run has come. Clients go from one phase to the next when the runner says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Clients invoke their operations, faults come and go.
+    Strain,
+    /// Faults are over: each client asks until it gets an answer.
+    Recovery,
+    /// The cluster is left alone.
+    Quiet,
+    /// Each client looks at every object for the last time.
+    LastLook,
+}
+
+/// What the clients of a run share with its runner.
+pub struct Shared {
+    /// The phase, as the runner sets it.
+    pub phase: Cell<Phase>,
+    /// How many clients have done all that the phase asks of them.
+    pub done: Cell<usize>,
+    /// What happened so far.
+    pub history: RefCell<HistoryBuilder>,
+    clients: u32,
+    host: Host,
+}
+
+impl Shared {
+    /// For so many clients on this host.
+    pub fn new(clients: u32, host: Host) -> Shared {
+        Shared {
+            phase: Cell::new(Phase::Strain),
+            done: Cell::new(0),
+            history: RefCell::new(HistoryBuilder::new()),
+            clients,
+            host,
+        }
+    }
+
+    /// Begins the next phase.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.done.set(0);
+    }
+
+    /// Writes what the nemesis did into the history.
+    pub fn note(&self, function: String, value: &str) {
+        let process = Process::Named("nemesis".to_owned());
+        self.push(process, EventType::Info, &function, None, Value::text(value), None);
+    }
+
+    fn push(
+        &self,
+        process: Process,
+        event_type: EventType,
+        function: &str,
+        key: Option<Value>,
+        value: Value,
+        error: Option<Value>,
+    ) -> u64 {
+        let event = Event {
+            index: None,
+            time: Some(stage::now()),
+            process,
+            event_type,
+            function: function.to_owned(),
+            key,
+            value,
+            error,
+        };
+        let position = self.history.borrow_mut().push(event).expect("a client does one thing at a time");
+        u64::from(position)
+    }
+}
+
+/// One client, from its first operation to its last look.
+pub async fn client<W: Workload, C: Invoke<W>>(
+    shared: Rc<Shared>,
+    number: u32,
+    client: C,
+    plan: ClientPlan<W::Planned>,
+    last_look: Vec<W::Planned>,
+) {
+    let mut client = Running { shared, process: number, client, memory: W::Memory::default() };
+    for step in plan.operations {
+        tokio::time::sleep(Duration::from_millis(step.after_ms)).await;
+        if client.shared.phase.get() != Phase::Strain {
+            break;
+        }
+        client.perform(&step.operation).await;
+    }
+    client.done_until(Phase::Recovery).await;
+    if let Some(probe) = last_look.first() {
+        while client.shared.phase.get() == Phase::Recovery && !client.perform(probe).await {}
+    }
+    client.done_until(Phase::LastLook).await;
+    for look in &last_look {
+        // A look that does not succeed is one that never was: try again a few times.
+        for _ in 0..3 {
+            if client.perform(look).await {
+                break;
+            }
+        }
+    }
+    client.shared.done.set(client.shared.done.get() + 1);
+}
+
+struct Running<W: Workload, C> {
+    shared: Rc<Shared>,
+    /// Its number in the history. After `info` it is never used again.
+    process: u32,
+    client: C,
+    memory: W::Memory,
+}
+
+impl<W: Workload, C: Invoke<W>> Running<W, C> {
+    /// Does an operation; tells whether it is known to have happened.
+    async fn perform(&mut self, planned: &W::Planned) -> bool {
+        let operation = W::resolve(planned, &self.memory);
+        let invocation = W::invocation(&operation);
+        let (function, key) = (invocation.function, invocation.key);
+        let process = || Process::Client(self.process);
+        let shared = &self.shared;
+        let index = shared.push(process(), EventType::Invoke, function, key.clone(), invocation.value.clone(), None);
+        let outcome = stage::for_operation(shared.host, index, self.client.invoke(&operation)).await;
+        W::remember(&mut self.memory, &operation, &outcome);
+        let (event_type, value, error) = match &outcome {
+            Outcome::Ok(value) => (EventType::Ok, W::completion(&operation, value), None),
+            Outcome::Fail(why) => (EventType::Fail, invocation.value, Some(Value::text(why))),
+            Outcome::Info(why) => (EventType::Info, invocation.value, Some(Value::text(why))),
+        };
+        shared.push(process(), event_type, function, key, value, error);
+        if event_type == EventType::Info {
+            self.process += shared.clients;
+        }
+        event_type == EventType::Ok
+    }
+
+    /// Tells that all is done, and waits for a phase.
+    async fn done_until(&self, phase: Phase) {
+        self.shared.done.set(self.shared.done.get() + 1);
+        while self.shared.phase.get() < phase {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}

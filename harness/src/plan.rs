@@ -1,0 +1,390 @@
+//! A plan: everything that a run depends on, as data.
+//!
+//! It is drawn from a seed ([`crate::scenario`]), written to `plan.json`, edited, shrunk; a run is a pure function of it.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The schema of a [`Plan`].
+pub const PLAN_SCHEMA: &str = "shakedown/plan/1";
+
+/// The name that stands for whoever leads when a fault begins.
+pub const LEADER: &str = "leader";
+
+/// Everything that a run depends on. `O` is an operation: JSON until the workload is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan<O> {
+    /// [`PLAN_SCHEMA`].
+    pub schema: String,
+    /// The system under test.
+    pub system: String,
+    /// Its mode.
+    pub mode: String,
+    /// The defect planted in it, if one is.
+    pub defect: Option<String>,
+    /// What its clients do.
+    pub workload: String,
+    /// From which all chance of the run itself is derived: latencies, election timeouts, torn writes.
+    pub seed: u64,
+    /// The names of the nodes.
+    pub nodes: Vec<String>,
+    /// How long a message takes: at least and at most, in milliseconds.
+    pub latency_ms: [u64; 2],
+    /// How long a disk takes to sync: at least and at most, in milliseconds.
+    pub sync_ms: [u64; 2],
+    /// When clients invoke nothing new, at the latest.
+    pub stop_ms: u64,
+    /// How long the cluster may take to answer again after healing.
+    pub recovery_ms: u64,
+    /// How long it is left alone before the last look.
+    pub quiet_ms: u64,
+    /// The nodes that are healed in the end: all, or a majority. What befalls the others lasts.
+    pub healed: Vec<String>,
+    /// The faults, in any order.
+    pub faults: Vec<Fault>,
+    /// What each client does.
+    pub clients: Vec<ClientPlan<O>>,
+}
+
+/// What a client does, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPlan<O> {
+    /// Its operations.
+    pub operations: Vec<Step<O>>,
+}
+
+/// An operation of a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step<O> {
+    /// How long the client rests before it, in milliseconds.
+    pub after_ms: u64,
+    /// What it does.
+    #[serde(rename = "do")]
+    pub operation: O,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Its number, by which reports name it. It stays when others are removed.
+    pub id: u32,
+    /// From which its own chance is derived.
+    pub seed: u64,
+    /// When it begins.
+    pub begins: Moment,
+    /// How long it lasts, in milliseconds. A crash lasts no time: the process begins again at once.
+    pub lasts_ms: u64,
+    /// What goes wrong.
+    pub fault: FaultKind,
+}
+
+/// When a fault begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Moment {
+    /// At a time.
+    At {
+        /// Milliseconds since the beginning.
+        at_ms: u64,
+    },
+    /// After something happened: it still bites when everything else has moved.
+    On {
+        /// The event, as nodes emit it: `elected`.
+        on: String,
+        /// The node that must emit it; any if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// The first time, the second, …
+        nth: u32,
+        /// Milliseconds after it.
+        plus_ms: u64,
+    },
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// Nodes of different sides do not hear each other. Clients reach all. A node on no side hears everybody.
+    Partition {
+        /// The sides. `leader` stands for whoever leads; all others are then the other side.
+        sides: Vec<Vec<String>>,
+    },
+    /// What these nodes send does not reach those; what those send arrives.
+    OneWay {
+        /// Who is not heard.
+        from: Vec<String>,
+        /// By whom.
+        to: Vec<String>,
+    },
+    /// Every node hears a majority, but no two the same one: each hears its neighbours on a ring.
+    Ring {
+        /// The nodes in the order of the ring.
+        order: Vec<String>,
+    },
+    /// The process dies, and begins again at once. What it wrote is there.
+    Crash {
+        /// Whose.
+        nodes: Vec<String>,
+    },
+    /// The process dies, and begins again when the fault ends. What it wrote is there.
+    Kill {
+        /// Whose.
+        nodes: Vec<String>,
+    },
+    /// The power fails, and comes back when the fault ends. What was not synced is lost, and the last write may be torn.
+    PowerLoss {
+        /// Whose.
+        nodes: Vec<String>,
+    },
+    /// Messages are lost, each by itself.
+    Loss {
+        /// How likely: from 0 to 1.
+        probability: f64,
+    },
+    /// Messages take longer, each by itself, and overtake each other.
+    Delay {
+        /// How much longer at the most, in milliseconds.
+        at_most_ms: u64,
+    },
+}
+
+impl FaultKind {
+    /// All kinds, by name, with one line about each.
+    pub const ALL: [(&'static str, &'static str); 8] = [
+        ("partition", "nodes of different sides do not hear each other: halves, one node, the leader"),
+        ("one-way", "what some nodes send does not reach others; the way back is open"),
+        ("ring", "every node hears a majority, but no two the same one"),
+        ("crash", "processes die and begin again at once"),
+        ("kill", "processes die and stay down for a while"),
+        ("power-loss", "as kill; what was not synced is lost, the last write may be torn"),
+        ("loss", "messages are lost"),
+        ("delay", "messages are late and overtake each other"),
+    ];
+
+    /// The kind's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FaultKind::Partition { .. } => "partition",
+            FaultKind::OneWay { .. } => "one-way",
+            FaultKind::Ring { .. } => "ring",
+            FaultKind::Crash { .. } => "crash",
+            FaultKind::Kill { .. } => "kill",
+            FaultKind::PowerLoss { .. } => "power-loss",
+            FaultKind::Loss { .. } => "loss",
+            FaultKind::Delay { .. } => "delay",
+        }
+    }
+
+    /// The nodes that it names, in groups.
+    fn groups(&self) -> Vec<&[String]> {
+        match self {
+            FaultKind::Partition { sides } => sides.iter().map(Vec::as_slice).collect(),
+            FaultKind::OneWay { from, to } => vec![from, to],
+            FaultKind::Ring { order } => vec![order],
+            FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => vec![nodes],
+            FaultKind::Loss { .. } | FaultKind::Delay { .. } => vec![],
+        }
+    }
+}
+
+/// Why a plan cannot be run.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// It could not be read.
+    #[error("{file}: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not JSON, or not a plan.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What was found, and what was expected.
+        problem: String,
+    },
+    /// It says something that makes no sense.
+    #[error("{place}: {problem}")]
+    Nonsense {
+        /// Where in the plan: `faults[2].fault`.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Plan<serde_json::Value> {
+    /// Reads a plan from a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no plan; with the place.
+    pub fn read(path: &Path) -> Result<Plan<serde_json::Value>, PlanError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| PlanError::Io { file: file.clone(), source })?;
+        serde_json::from_str(&text).map_err(|error| {
+            let problem = error.to_string();
+            let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
+            PlanError::Malformed { file, line: error.line(), column: error.column(), problem }
+        })
+    }
+
+    /// The plan with the operations of its workload.
+    ///
+    /// # Errors
+    /// At the first operation that the workload does not know.
+    pub fn typed<O: DeserializeOwned>(self) -> Result<Plan<O>, PlanError> {
+        let mut clients = Vec::with_capacity(self.clients.len());
+        for (c, client) in self.clients.into_iter().enumerate() {
+            let mut operations = Vec::with_capacity(client.operations.len());
+            for (n, step) in client.operations.into_iter().enumerate() {
+                let operation = O::deserialize(step.operation)
+                    .map_err(|error| nonsense(format!("clients[{c}].operations[{n}].do"), error.to_string()))?;
+                operations.push(Step { after_ms: step.after_ms, operation });
+            }
+            clients.push(ClientPlan { operations });
+        }
+        Ok(Plan {
+            clients,
+            schema: self.schema,
+            system: self.system,
+            mode: self.mode,
+            defect: self.defect,
+            workload: self.workload,
+            seed: self.seed,
+            nodes: self.nodes,
+            latency_ms: self.latency_ms,
+            sync_ms: self.sync_ms,
+            stop_ms: self.stop_ms,
+            recovery_ms: self.recovery_ms,
+            quiet_ms: self.quiet_ms,
+            healed: self.healed,
+            faults: self.faults,
+        })
+    }
+}
+
+impl<O> Plan<O> {
+    /// Makes sure that the plan makes sense by itself. Whether there is such a system is for others to say.
+    ///
+    /// # Errors
+    /// The first thing that makes none, and where it stands.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        if self.schema != PLAN_SCHEMA {
+            return Err(nonsense("schema", format!("found {:?}, expected {PLAN_SCHEMA:?}", self.schema)));
+        }
+        if self.nodes.is_empty() || self.nodes.len() > 63 {
+            return Err(nonsense("nodes", format!("found {} nodes, expected 1 to 63", self.nodes.len())));
+        }
+        for (at, name) in self.nodes.iter().enumerate() {
+            let reserved = [LEADER, "clients", "nemesis"].contains(&name.as_str());
+            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if reserved || !plain || self.nodes[..at].contains(name) {
+                let expected = "expected a name of letters, digits and hyphens that no other has";
+                return Err(nonsense(format!("nodes[{at}]"), format!("found {name:?}, {expected}")));
+            }
+        }
+        if self.clients.is_empty() {
+            return Err(nonsense("clients", "expected at least one client".to_owned()));
+        }
+        for (place, [least, most]) in [("latency_ms", self.latency_ms), ("sync_ms", self.sync_ms)] {
+            if least > most || most > 10_000 {
+                return Err(nonsense(place, format!("found {least} to {most}, expected an interval up to 10000")));
+            }
+        }
+        for (place, value) in
+            [("stop_ms", self.stop_ms), ("recovery_ms", self.recovery_ms), ("quiet_ms", self.quiet_ms)]
+        {
+            if value > 3_600_000 {
+                return Err(nonsense(place, format!("found {value}, expected at most 3600000 (an hour)")));
+            }
+        }
+        self.names("healed", &self.healed, false)?;
+        if self.healed.len() <= self.nodes.len() / 2 {
+            return Err(nonsense("healed", "expected a majority of the nodes".to_owned()));
+        }
+        for (at, fault) in self.faults.iter().enumerate() {
+            self.validate_fault(&format!("faults[{at}]"), fault)?;
+            if self.faults[..at].iter().any(|other| other.id == fault.id) {
+                return Err(nonsense(format!("faults[{at}].id"), format!("{} is the number of another fault", fault.id)));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_fault(&self, place: &str, fault: &Fault) -> Result<(), PlanError> {
+        if fault.lasts_ms > 3_600_000 {
+            let found = fault.lasts_ms;
+            return Err(nonsense(format!("{place}.lasts_ms"), format!("found {found}, expected at most 3600000")));
+        }
+        match &fault.begins {
+            Moment::On { node: Some(node), .. } => {
+                self.names(&format!("{place}.begins.node"), std::slice::from_ref(node), false)?;
+            }
+            Moment::On { nth: 0, .. } => {
+                return Err(nonsense(format!("{place}.begins.nth"), "found 0, expected 1 for the first".to_owned()));
+            }
+            _ => {}
+        }
+        let place = format!("{place}.fault");
+        for group in fault.fault.groups() {
+            self.names(&place, group, true)?;
+        }
+        match &fault.fault {
+            FaultKind::Partition { sides } => {
+                let mut all: Vec<&String> = sides.iter().flatten().collect();
+                all.sort_unstable();
+                if all.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return Err(nonsense(place, "a node stands on two sides".to_owned()));
+                }
+            }
+            FaultKind::Ring { order } if order.len() != self.nodes.len() => {
+                return Err(nonsense(place, "expected every node once on the ring".to_owned()));
+            }
+            FaultKind::Loss { probability } if !(0.0..=1.0).contains(probability) => {
+                return Err(nonsense(place, format!("found probability {probability}, expected 0 to 1")));
+            }
+            FaultKind::Delay { at_most_ms } if *at_most_ms > 60_000 => {
+                return Err(nonsense(place, format!("found at_most_ms {at_most_ms}, expected at most 60000")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn names(&self, place: &str, names: &[String], leader: bool) -> Result<(), PlanError> {
+        for (at, name) in names.iter().enumerate() {
+            if !(self.nodes.contains(name) || leader && name == LEADER) {
+                let there = self.nodes.join(", ");
+                return Err(nonsense(place, format!("there is no node {name:?}; the nodes are {there}")));
+            }
+            if names[..at].contains(name) {
+                return Err(nonsense(place, format!("{name} stands there twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many operations clients plan, all together.
+    pub fn operations(&self) -> usize {
+        self.clients.iter().map(|client| client.operations.len()).sum()
+    }
+}
+
+fn nonsense(place: impl Into<String>, problem: String) -> PlanError {
+    PlanError::Nonsense { place: place.into(), problem }
+}

@@ -1,0 +1,387 @@
+//! A run: a pure function from a plan to what happened.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+
+use shakedown_checkers::History;
+use shakedown_checkers::history::EventPosition;
+use shakedown_results::{FaultRecord, Messages, Phases};
+use shakedown_systems::context::{Client, Clock, Disk, Node};
+use shakedown_systems::{Defect, Invariant, Mode, Observation, System};
+use shakedown_workloads::{Invoke, Workload};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::chance::Seed;
+use crate::clients::{self, Phase, Shared};
+use crate::nemesis::{Deed, Host, Nemesis};
+use crate::plan::Plan;
+use crate::simulation::disk::SimulatedDisk;
+use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
+use crate::simulation::fabric::Fabric;
+use crate::simulation::stage::{self, Datum, Recording, Said};
+
+/// The host on which all clients live.
+pub const CLIENTS: &str = "clients";
+
+/// What happened in a run.
+#[derive(Debug)]
+pub struct Happened {
+    /// What clients saw.
+    pub history: History,
+    /// What nodes and clients said, in order.
+    pub trace: Vec<Said>,
+    /// What went wrong inside: panics, failures, broken invariants, no recovery.
+    pub findings: Vec<Finding>,
+    /// What became of each fault.
+    pub faults: Vec<FaultRecord>,
+    /// When the run passed from one phase to the next.
+    pub phases: Phases,
+    /// The first event after the cluster was left alone, if the run came that far.
+    pub quiet: Option<EventPosition>,
+    /// What the network did.
+    pub messages: Messages,
+    /// How often each kind of event was said.
+    pub reach: BTreeMap<&'static str, u64>,
+    /// A digest of all that happened, in order.
+    pub hash: u64,
+}
+
+/// Something that went wrong inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its name: `panic`, `no-recovery`, or that of an invariant.
+    pub name: &'static str,
+    /// The claim that it breaks, if it is part of one; else no mode allows it.
+    pub claim: Option<shakedown_systems::Claim>,
+    /// One sentence.
+    pub sentence: String,
+    /// Simulated nanoseconds.
+    pub at: u64,
+}
+
+/// The name of a host in reports.
+pub fn host_name(nodes: &[String], host: Host) -> &str {
+    nodes.get(host).map_or(CLIENTS, String::as_str)
+}
+
+/// Runs a plan, which must be [valid](Plan::validate), against a system in a mode.
+pub fn run<S, W>(
+    plan: &Plan<W::Planned>,
+    workload: &W,
+    mode: &'static Mode,
+    defect: Option<&'static Defect>,
+) -> Happened
+where
+    S: System,
+    W: Workload,
+    S::Client: Invoke<W>,
+{
+    let recording = Recording::begin();
+    let system = Rc::new(S::new(mode, defect));
+    let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len()));
+    let disks: Vec<Rc<SimulatedDisk>> = plan
+        .nodes
+        .iter()
+        .map(|name| Rc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))))
+        .collect();
+    let hosts = hosts(plan, workload, &system, &shared, &disks);
+    let engine = Turmoil::new(plan.seed, hosts);
+    let run = Run {
+        recording,
+        shared,
+        disks,
+        engine,
+        fabric: Fabric::new(Seed(plan.seed).below("fabric").0, plan.nodes.len() + 1, plan.latency_ms),
+        nemesis: Nemesis::new(&plan.nodes, &plan.faults),
+        invariants: system.invariants().into_iter().map(|invariant| (invariant, false)).collect(),
+        nodes: &plan.nodes,
+        clients: plan.clients.len(),
+        step: 0,
+        trace: Vec::new(),
+        findings: Vec::new(),
+        reach: BTreeMap::new(),
+        digest: Xxh3::new(),
+        broken: false,
+    };
+    run.to_its_end(plan.stop_ms, plan.recovery_ms, plan.quiet_ms, &plan.healed)
+}
+
+fn hosts<S, W>(
+    plan: &Plan<W::Planned>,
+    workload: &W,
+    system: &Rc<S>,
+    shared: &Rc<Shared>,
+    disks: &[Rc<SimulatedDisk>],
+) -> Vec<(Rc<str>, Process)>
+where
+    S: System,
+    W: Workload,
+    S::Client: Invoke<W>,
+{
+    let cluster: Rc<[Rc<str>]> = plan.nodes.iter().map(|name| Rc::from(name.as_str())).collect();
+    let names: Rc<[Rc<str>]> = cluster.iter().cloned().chain([Rc::from(CLIENTS)]).collect();
+    let seed = Seed(plan.seed);
+    let mut hosts: Vec<(Rc<str>, Process)> = Vec::new();
+    for (host, name) in cluster.iter().enumerate() {
+        let (system, cluster, disk) = (Rc::clone(system), cluster.clone(), disks[host].clone());
+        let (name, names, starts) = (name.clone(), names.clone(), Cell::new(0));
+        let own_name = name.clone();
+        let process = move || {
+            starts.set(starts.get() + 1);
+            let node = Node::new(
+                name.clone(),
+                cluster.clone(),
+                Clock::new(engine::elapsed),
+                Disk::new(disk.clone()),
+                seed.stream(&format!("node/{name}/{}", starts.get())),
+                Rc::new(HostBackend::new(host, names.clone())),
+            );
+            engine::process(host, system.node(node))
+        };
+        hosts.push((own_name, Box::new(process)));
+    }
+    let host = cluster.len();
+    let (system, shared, plans, workload) = (Rc::clone(system), Rc::clone(shared), plan.clients.clone(), workload.clone());
+    let process = move || {
+        for (number, plan) in (0..).zip(&plans) {
+            let context = Client::new(
+                number,
+                cluster.clone(),
+                Clock::new(engine::elapsed),
+                seed.stream(&format!("client-run/{number}")),
+                Rc::new(HostBackend::new(host, names.clone())),
+            );
+            let client = system.client(context);
+            let client = clients::client::<W, _>(shared.clone(), number, client, plan.clone(), workload.last_look());
+            tokio::task::spawn_local(stage::on_stage(host, client));
+        }
+        Box::pin(std::future::pending()) as _
+    };
+    hosts.push((Rc::from(CLIENTS), Box::new(process)));
+    hosts
+}
+
+struct Run<'a, E> {
+    recording: Recording,
+    shared: Rc<Shared>,
+    disks: Vec<Rc<SimulatedDisk>>,
+    engine: E,
+    fabric: Fabric,
+    nemesis: Nemesis,
+    /// Each with whether it is broken already: the first time tells most.
+    invariants: Vec<(Box<dyn Invariant>, bool)>,
+    nodes: &'a [String],
+    clients: usize,
+    /// Simulated milliseconds.
+    step: u64,
+    trace: Vec<Said>,
+    findings: Vec<Finding>,
+    reach: BTreeMap<&'static str, u64>,
+    digest: Xxh3,
+    /// The simulation itself failed: nothing more can be learnt.
+    broken: bool,
+}
+
+impl<E: Engine> Run<'_, E> {
+    fn to_its_end(mut self, stop_ms: u64, recovery_ms: u64, quiet_ms: u64, healed: &[String]) -> Happened {
+        while !self.broken && self.step < stop_ms && !(self.all_done() && !self.nemesis.is_busy(stop_ms)) {
+            self.advance();
+        }
+        let deeds = self.nemesis.heal(healed, self.step);
+        self.carry_out(deeds);
+        let mut phases = Phases { healed: self.step * MILLISECOND, ..Phases::default() };
+        let mut quiet = None;
+        // Operations that were under way get to their end first.
+        self.shared.phase.set(Phase::Recovery);
+        let until = self.step + recovery_ms;
+        while !self.broken && self.step < until && self.shared.done.get() < 2 * self.clients {
+            self.advance();
+        }
+        if self.shared.done.get() >= 2 * self.clients {
+            phases.recovered = Some(self.step * MILLISECOND);
+            self.shared.enter(Phase::Quiet);
+            let until = self.step + quiet_ms;
+            while !self.broken && self.step < until {
+                self.advance();
+            }
+            self.shared.note("last-look".to_owned(), "all clients");
+            quiet = Some(self.shared.history.borrow().next_position());
+            self.shared.enter(Phase::LastLook);
+            let until = self.step + LAST_LOOK_MS;
+            while !self.broken && self.step < until && !self.all_done() {
+                self.advance();
+            }
+        } else if !self.broken {
+            let waited = recovery_ms as f64 / 1000.0;
+            self.findings.push(Finding {
+                name: "no-recovery",
+                claim: None,
+                sentence: format!("not every client got an answer within {waited:.1} s after healing"),
+                at: self.step * MILLISECOND,
+            });
+        }
+        phases.ended = self.step * MILLISECOND;
+        self.finish(phases, quiet)
+    }
+
+    /// A millisecond of the run.
+    fn advance(&mut self) {
+        self.recording.set_time(self.step * MILLISECOND);
+        let deeds = self.nemesis.advance(self.step);
+        self.carry_out(deeds);
+        match panic::catch_unwind(AssertUnwindSafe(|| self.engine.step())) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.fails(error),
+            Err(panicked) => self.fails(stage::message_of(panicked.as_ref())),
+        }
+        if !self.broken {
+            self.engine.carry(&mut self.fabric, &mut self.nemesis, self.step);
+        }
+        self.listen();
+        self.step += 1;
+    }
+
+    fn fails(&mut self, error: String) {
+        self.broken = true;
+        let at = self.step * MILLISECOND;
+        self.findings.push(Finding { name: "panic", claim: None, sentence: format!("the run broke off: {error}"), at });
+    }
+
+    fn carry_out(&mut self, deeds: Vec<Deed>) {
+        for deed in deeds {
+            match deed {
+                Deed::Stop { node, power, fault } => {
+                    self.engine.stop(node);
+                    self.said(node, "stopped", Vec::new());
+                    if power {
+                        let lost = self.disks[node].lose_power();
+                        self.nemesis.felt(fault, "bytes lost", lost);
+                        self.said(node, "lost-power", vec![("bytes", Datum::Number(lost))]);
+                    }
+                }
+                Deed::Start { node } => {
+                    self.engine.start(node);
+                    self.said(node, "started", Vec::new());
+                }
+                Deed::Note { function, value } => self.shared.note(function, &value),
+            }
+        }
+    }
+
+    fn said(&mut self, host: Host, event: &'static str, fields: Vec<(&'static str, Datum)>) {
+        let said = Said { time: self.step * MILLISECOND, host, event, fields };
+        self.hear(said);
+    }
+
+    /// Takes what was said in this step to the nemesis, the invariants and the trace.
+    fn listen(&mut self) {
+        for said in self.recording.take_said() {
+            self.hear(said);
+        }
+        for death in self.recording.take_deaths() {
+            let name = host_name(self.nodes, death.host).to_owned();
+            let what = if death.how == "panic" { "panicked" } else { "gave up" };
+            let sentence = format!("{name} {what}: {}", death.message);
+            self.findings.push(Finding { name: death.how, claim: None, sentence, at: death.time });
+            if death.host < self.nodes.len() {
+                self.nemesis.died(death.host);
+                self.engine.stop(death.host);
+                self.said(death.host, "stopped", Vec::new());
+            }
+        }
+    }
+
+    fn hear(&mut self, said: Said) {
+        self.nemesis.observe(said.host, said.event, said.text("role"), said.number("term"), self.step);
+        let observed = Observed { said: &said, nodes: self.nodes };
+        for (invariant, broken) in &mut self.invariants {
+            if !*broken && let Err(violation) = invariant.observe(&observed) {
+                *broken = true;
+                self.findings.push(Finding {
+                    name: invariant.name(),
+                    claim: invariant.claim(),
+                    sentence: violation.0,
+                    at: said.time,
+                });
+            }
+        }
+        *self.reach.entry(said.event).or_default() += 1;
+        digest(&mut self.digest, &said);
+        self.trace.push(said);
+    }
+
+    fn all_done(&self) -> bool {
+        self.shared.done.get() >= self.clients
+    }
+
+    fn finish(mut self, phases: Phases, quiet: Option<EventPosition>) -> Happened {
+        // Processes end before their surroundings do: some still hold what they were given.
+        drop(self.engine);
+        let history = self.shared.history.take().finish();
+        for operation in history.operations() {
+            let times = [operation.invoked_at(), operation.completed_at()].map(|time| time.unwrap_or(u64::MAX));
+            for number in [u64::from(operation.process()), u64::from(operation.completed()), times[0], times[1]] {
+                self.digest.update(&number.to_le_bytes());
+            }
+            let ids = [operation.function_id(), operation.argument_id(), operation.result_id()];
+            ids.iter().for_each(|id| self.digest.update(&id.0.to_le_bytes()));
+        }
+        self.digest.update(&self.fabric.digest.digest().to_le_bytes());
+        Happened {
+            history,
+            trace: self.trace,
+            findings: self.findings,
+            faults: self.nemesis.records(),
+            phases,
+            quiet,
+            messages: self.fabric.counts,
+            reach: self.reach,
+            hash: self.digest.digest(),
+        }
+    }
+}
+
+/// In nanoseconds.
+const MILLISECOND: u64 = 1_000_000;
+/// How long the last look may take, in milliseconds.
+const LAST_LOOK_MS: u64 = 10_000;
+
+fn digest(digest: &mut Xxh3, said: &Said) {
+    digest.update(&said.time.to_le_bytes());
+    digest.update(&(said.host as u64).to_le_bytes());
+    digest.update(said.event.as_bytes());
+    for (name, datum) in &said.fields {
+        digest.update(name.as_bytes());
+        match datum {
+            Datum::Number(number) => digest.update(&number.to_le_bytes()),
+            Datum::Negative(number) => digest.update(&number.to_le_bytes()),
+            Datum::Truth(truth) => digest.update(&[u8::from(*truth)]),
+            Datum::Text(text) => digest.update(text.as_bytes()),
+        }
+    }
+}
+
+struct Observed<'a> {
+    said: &'a Said,
+    nodes: &'a [String],
+}
+
+impl Observation for Observed<'_> {
+    fn node(&self) -> &str {
+        host_name(self.nodes, self.said.host)
+    }
+
+    fn event(&self) -> &str {
+        self.said.event
+    }
+
+    fn number(&self, field: &str) -> Option<u64> {
+        self.said.number(field)
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        self.said.text(field)
+    }
+}

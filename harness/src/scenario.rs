@@ -1,0 +1,171 @@
+//! How a seed becomes a plan.
+
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::RngExt;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use shakedown_workloads::Workload;
+
+use crate::chance::Seed;
+use crate::plan::{ClientPlan, Fault, FaultKind, LEADER, Moment, PLAN_SCHEMA, Plan, Step};
+
+/// What is wanted of a run, apart from its seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The system under test.
+    pub system: String,
+    /// Its mode.
+    pub mode: String,
+    /// The defect to plant, if any.
+    pub defect: Option<String>,
+    /// How many nodes.
+    pub nodes: u32,
+    /// How many clients.
+    pub clients: u32,
+    /// How many operations each client plans.
+    pub operations: usize,
+    /// When clients stop, at the latest, and faults with them: simulated milliseconds.
+    pub stop_ms: u64,
+    /// The kinds of faults to draw from, by name.
+    pub faults: Vec<&'static str>,
+}
+
+impl Scenario {
+    /// Five nodes, ten clients with 240 operations each over some five simulated seconds, all kinds of faults.
+    pub fn new(system: &str, mode: &str) -> Scenario {
+        Scenario {
+            system: system.to_owned(),
+            mode: mode.to_owned(),
+            defect: None,
+            nodes: 5,
+            clients: 10,
+            operations: 240,
+            stop_ms: 6_000,
+            faults: FaultKind::ALL.iter().map(|(name, _)| *name).collect(),
+        }
+    }
+
+    /// The plan that a seed draws.
+    pub fn plan<W: Workload>(&self, workload: &W, seed: u64) -> Plan<W::Planned> {
+        let seed = Seed(seed);
+        let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("n{n}")).collect();
+        let clients = (0..self.clients).map(|client| self.client(workload, seed, client)).collect();
+        Plan {
+            schema: PLAN_SCHEMA.to_owned(),
+            system: self.system.clone(),
+            mode: self.mode.clone(),
+            defect: self.defect.clone(),
+            workload: workload.name().to_owned(),
+            seed: seed.0,
+            latency_ms: [1, 3],
+            sync_ms: [0, 1],
+            stop_ms: self.stop_ms,
+            recovery_ms: 5_000,
+            quiet_ms: 300,
+            healed: healed(&nodes, &mut seed.stream("heal")),
+            faults: self.faults(&nodes, seed),
+            nodes,
+            clients,
+        }
+    }
+
+    fn client<W: Workload>(&self, workload: &W, seed: Seed, client: u32) -> ClientPlan<W::Planned> {
+        let planned = workload.plan(client, self.clients, self.operations, &mut seed.stream(&format!("client/{client}")));
+        let mut rests = seed.stream(&format!("rest/{client}"));
+        let steps = planned.into_iter().map(|operation| Step { after_ms: rests.random_range(0..=18), operation });
+        ClientPlan { operations: steps.collect() }
+    }
+
+    /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), one to six faults of them.
+    fn faults(&self, nodes: &[String], seed: Seed) -> Vec<Fault> {
+        let mut chance = seed.stream("faults");
+        let kinds: Vec<&str> = self.faults.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
+        let kinds = if kinds.is_empty() { self.faults.clone() } else { kinds };
+        if kinds.is_empty() {
+            return Vec::new();
+        }
+        let count = chance.random_range(1..=6);
+        (0..count)
+            .map(|id| {
+                let own = seed.below(&format!("fault/{id}"));
+                let mut chance = own.stream("what");
+                let kind = *kinds.choose(&mut chance).unwrap_or(&kinds[0]);
+                let begins = self.moment(&mut chance);
+                let lasts_ms = if kind == "crash" { 0 } else { duration(&mut chance) };
+                Fault { id, seed: own.0, begins, lasts_ms, fault: draw(kind, nodes, &mut chance) }
+            })
+            .collect()
+    }
+
+    /// Mostly a time; sometimes just when a leader was elected.
+    fn moment(&self, chance: &mut Xoshiro256PlusPlus) -> Moment {
+        if chance.random_bool(0.25) {
+            let nth = chance.random_range(1..=3);
+            return Moment::On { on: "elected".to_owned(), node: None, nth, plus_ms: chance.random_range(0..=60) };
+        }
+        let last = (self.stop_ms * 3 / 4).max(400);
+        Moment::At { at_ms: chance.random_range(300..=last) }
+    }
+}
+
+/// All nodes, or in a third of the seeds only a majority: total healing hides livelocks.
+fn healed(nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
+    let mut healed = nodes.to_vec();
+    if chance.random_ratio(1, 3) && nodes.len() > 2 {
+        let spared = chance.random_range(1..=(nodes.len() - 1) / 2);
+        for _ in 0..spared {
+            healed.remove(chance.random_range(0..healed.len()));
+        }
+    }
+    healed
+}
+
+/// From half an election timeout up to some seconds, short ones more often.
+fn duration(chance: &mut Xoshiro256PlusPlus) -> u64 {
+    let exponent = chance.random_range((80f64).ln()..(2_000f64).ln());
+    exponent.exp() as u64
+}
+
+fn draw(kind: &str, nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> FaultKind {
+    let mut shuffled = nodes.to_vec();
+    shuffled.shuffle(chance);
+    match kind {
+        "partition" => FaultKind::Partition { sides: sides(shuffled, chance) },
+        "one-way" => {
+            let cut = chance.random_range(1..nodes.len().max(2));
+            let to = shuffled.split_off(cut.min(shuffled.len()));
+            match chance.random_range(0..3) {
+                0 => FaultKind::OneWay { from: vec![LEADER.to_owned()], to: nodes.to_vec() },
+                1 => FaultKind::OneWay { from: nodes.to_vec(), to: vec![LEADER.to_owned()] },
+                _ => FaultKind::OneWay { from: shuffled, to },
+            }
+        }
+        "ring" => FaultKind::Ring { order: shuffled },
+        "crash" => FaultKind::Crash { nodes: victims(shuffled, chance) },
+        "kill" => FaultKind::Kill { nodes: victims(shuffled, chance) },
+        "power-loss" => FaultKind::PowerLoss { nodes: victims(shuffled, chance) },
+        "loss" => FaultKind::Loss { probability: f64::from(chance.random_range(2..=30)) / 100.0 },
+        _ => FaultKind::Delay { at_most_ms: *[10, 40, 120, 300].choose(chance).unwrap_or(&40) },
+    }
+}
+
+/// Halves, one node alone, or the leader alone.
+fn sides(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<Vec<String>> {
+    let small = match chance.random_range(0..3) {
+        0 => return vec![vec![LEADER.to_owned()]],
+        1 => 1,
+        _ => shuffled.len() / 2,
+    };
+    let (one, other) = shuffled.split_at(small.min(shuffled.len()));
+    vec![one.to_vec(), other.to_vec()]
+}
+
+/// The leader, one, some, or all.
+fn victims(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
+    let some = match chance.random_range(0..4) {
+        0 => return vec![LEADER.to_owned()],
+        1 => 1,
+        2 => chance.random_range(1..=shuffled.len()),
+        _ => shuffled.len(),
+    };
+    shuffled[..some].to_vec()
+}

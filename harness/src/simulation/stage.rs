@@ -1,0 +1,302 @@
+//! Who is on stage: whose code runs just now, what it says through `tracing`, and what becomes of its panics.
+//!
+//! A run happens on one thread. While a future of a node is polled, that node is on stage; an event that is emitted then is the
+//! node's. The recorder is the thread's.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Write};
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::sync::Once;
+use std::task::{Context, Poll};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, Interest};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::nemesis::Host;
+
+/// Something that a node or a client said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// Simulated nanoseconds.
+    pub time: u64,
+    /// Who.
+    pub host: Host,
+    /// The value of its field `event`; `log` for an event without.
+    pub event: &'static str,
+    /// What else it said.
+    pub fields: Vec<(&'static str, Datum)>,
+}
+
+/// A field of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Datum {
+    /// A whole number.
+    Number(u64),
+    /// A number below zero.
+    Negative(i64),
+    /// A truth value.
+    Truth(bool),
+    /// Anything else.
+    Text(String),
+}
+
+impl Said {
+    /// A field with a whole number.
+    pub fn number(&self, field: &str) -> Option<u64> {
+        self.fields.iter().find_map(|(name, datum)| match datum {
+            Datum::Number(number) if *name == field => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// A field with text.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find_map(|(name, datum)| match datum {
+            Datum::Text(text) if *name == field => Some(text.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// A process that ended though nobody stopped it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Simulated nanoseconds.
+    pub time: u64,
+    /// Whose.
+    pub host: Host,
+    /// `panic`, or `failure` if it gave up by itself.
+    pub how: &'static str,
+    /// What it said, and where.
+    pub message: String,
+}
+
+#[derive(Default)]
+struct Recorder {
+    time: u64,
+    said: Vec<Said>,
+    deaths: Vec<Death>,
+}
+
+thread_local! {
+    static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
+    static ON_STAGE: Cell<(Host, Option<u64>)> = const { Cell::new((usize::MAX, None)) };
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LISTENER: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
+}
+
+/// A thread's recording of one run. It ends when this is dropped.
+pub struct Recording(());
+
+impl Recording {
+    /// Begins to record what is said on this thread.
+    ///
+    /// # Panics
+    /// If this thread is recording already.
+    pub fn begin() -> Recording {
+        catch_panics();
+        LISTENER.with_borrow_mut(|listener| {
+            listener.get_or_insert_with(|| tracing::subscriber::set_default(Listener));
+        });
+        RECORDER.with_borrow_mut(|recorder| {
+            assert!(recorder.is_none(), "one run at a time on a thread");
+            *recorder = Some(Recorder::default());
+        });
+        Recording(())
+    }
+
+    /// Sets the time for what is said from now on, in simulated nanoseconds.
+    pub fn set_time(&self, time: u64) {
+        record(|recorder| recorder.time = time);
+    }
+
+    /// What was said since the last call.
+    pub fn take_said(&self) -> Vec<Said> {
+        record(|recorder| std::mem::take(&mut recorder.said)).unwrap_or_default()
+    }
+
+    /// Who died since the last call.
+    pub fn take_deaths(&self) -> Vec<Death> {
+        record(|recorder| std::mem::take(&mut recorder.deaths)).unwrap_or_default()
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        RECORDER.set(None);
+    }
+}
+
+fn record<R>(act: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
+    RECORDER.with_borrow_mut(|recorder| recorder.as_mut().map(act))
+}
+
+/// The time of the run on this thread, in simulated nanoseconds.
+pub fn now() -> u64 {
+    record(|recorder| recorder.time).unwrap_or(0)
+}
+
+/// Puts down a process that ended by itself.
+pub fn died(host: Host, how: &'static str, message: String) {
+    record(|recorder| {
+        let time = recorder.time;
+        recorder.deaths.push(Death { time, host, how, message });
+    });
+}
+
+/// Runs a future with a host on stage. A panic in it is put down, and the future never ends.
+pub fn on_stage<F: Future>(host: Host, future: F) -> OnStage<F> {
+    OnStage { host, operation: None, dead: false, future: Box::pin(future) }
+}
+
+/// The same, on behalf of an operation: what is said then carries its index.
+pub fn for_operation<F: Future>(host: Host, operation: u64, future: F) -> OnStage<F> {
+    OnStage { host, operation: Some(operation), dead: false, future: Box::pin(future) }
+}
+
+/// A future with its host on stage.
+pub struct OnStage<F> {
+    host: Host,
+    operation: Option<u64>,
+    dead: bool,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for OnStage<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        if self.dead {
+            return Poll::Pending;
+        }
+        let before = ON_STAGE.replace((self.host, self.operation));
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(context)));
+        ON_STAGE.set(before);
+        polled.unwrap_or_else(|panicked| {
+            self.dead = true;
+            died(self.host, "panic", message_of(panicked.as_ref()));
+            Poll::Pending
+        })
+    }
+}
+
+/// What a caught panic said, and where.
+pub fn message_of(panicked: &(dyn Any + Send)) -> String {
+    PANIC.take().unwrap_or_else(|| match panicked.downcast_ref::<&str>() {
+        Some(message) => (*message).to_owned(),
+        None => panicked.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without a message".to_owned()),
+    })
+}
+
+/// On a thread that records a run, a panic is a finding: it is kept, not printed. Elsewhere all stays as it was.
+fn catch_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panicked| {
+            if RECORDER.with(|recorder| recorder.try_borrow().is_ok_and(|recorder| recorder.is_none())) {
+                return before(panicked);
+            }
+            let place = panicked.location().map(|place| format!(" ({}:{})", file_name(place.file()), place.line()));
+            let message = panicked.payload_as_str().unwrap_or("a panic without a message");
+            PANIC.set(Some(format!("{message}{}", place.unwrap_or_default())));
+        }));
+    });
+}
+
+/// The end of a path: what stands before it differs from machine to machine.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Hears every event of level `INFO` and above; spans are nothing to it.
+struct Listener;
+
+impl Subscriber for Listener {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let wanted = metadata.is_event() && *metadata.level() <= Level::INFO && !metadata.target().starts_with("turmoil");
+        if wanted { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+    }
+
+    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
+        Some(tracing::level_filters::LevelFilter::INFO)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let (host, operation) = ON_STAGE.get();
+        record(|recorder| {
+            let mut fields = Fields { event: "log", fields: Vec::with_capacity(4) };
+            event.record(&mut fields);
+            if let Some(operation) = operation {
+                fields.fields.push(("operation", Datum::Number(operation)));
+            }
+            recorder.said.push(Said { time: recorder.time, host, event: fields.event, fields: fields.fields });
+        });
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+struct Fields {
+    event: &'static str,
+    fields: Vec<(&'static str, Datum)>,
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.fields.push((field.name(), Datum::Number(value)));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        let datum = u64::try_from(value).map_or(Datum::Negative(value), Datum::Number);
+        self.fields.push((field.name(), datum));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.fields.push((field.name(), Datum::Truth(value)));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "event" {
+            self.event = name(value);
+        } else {
+            self.fields.push((field.name(), Datum::Text(value.to_owned())));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let _ = write!(text, "{value:?}");
+        self.fields.push((field.name(), Datum::Text(text)));
+    }
+}
+
+/// The names of events are few: each is kept once.
+fn name(event: &str) -> &'static str {
+    thread_local! {
+        static NAMES: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    }
+    NAMES.with_borrow_mut(|names| match names.iter().find(|known| **known == event) {
+        Some(known) => known,
+        None => {
+            let known: &'static str = Box::leak(event.into());
+            names.push(known);
+            known
+        }
+    })
+}

@@ -1,0 +1,17 @@
+//! What a run leaves behind.
+//!
+//! ```text
+//!   harness ──RunRecord, History, TraceLine, plan──► RunDirectory   plan.json history.jsonl trace.jsonl verdict.json
+//!                                                    page           report.html
+//!   all RunRecords ────────────────────────────────► index          index.html
+//! ```
+//!
+//! Read [`record`] first: it is what is known of a run when it is over. Nothing here decides anything.
+
+pub mod index;
+pub mod page;
+pub mod record;
+pub mod trace;
+
+pub use record::{AnomalyRecord, ClaimRecord, FaultRecord, Messages, Outcomes, Phases, RUN_SCHEMA, RunRecord, Word};
+pub use trace::TraceLine;

@@ -1,0 +1,378 @@
+//! The picture of the first screen: operations on true time, between the faults and the roles of the same moments.
+//!
+//! ```text
+//!   partition |        [ n1 | n2 n3 ==============]
+//!   n1        |[ leads term 2 ====================]
+//!   n2        |            [ leads term 3 ========]
+//!   p1        |   A write 7=5 ok [=====]
+//!   p3        |                      B read 7=4 ok [=]
+//!             0.640       0.800         1.000
+//! ```
+//!
+//! Drawn here as plain SVG, so that it is there before any script runs and where none may.
+
+mod axis;
+mod shapes;
+
+use askama::Template;
+use axis::Axis;
+use shakedown_checkers::{History, Outcome};
+
+use shapes::{Bar, Label, Line, Picture, Rect, Strip, px};
+
+use super::roles::{Band, State};
+use super::text::{clipped, seconds};
+use super::witness::{Proof, Witness};
+use crate::record::{FaultRecord, RunRecord};
+
+const WIDTH: f64 = 880.0;
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = WIDTH - 1.0;
+const STRIP: f64 = 18.0;
+const LANE: f64 = 47.0;
+const AXIS: f64 = 22.0;
+const DENSITY: f64 = 46.0;
+/// More strips of faults than this are folded into one that says so.
+const FAULT_STRIPS: usize = 5;
+/// The mean widths of a character, measured in the fonts that the style asks for and rounded up.
+const CHARACTER: f64 = 7.3;
+const SMALL_CHARACTER: f64 = 6.4;
+
+/// The picture of a witness.
+pub fn of_witness(record: &RunRecord, witness: &Witness, bands: &[(&str, Vec<Band>)], end: u64) -> String {
+    let span = (witness.to - witness.from).max(4_000_000) as f64;
+    let from = (witness.from as f64 - span * 0.06).max(0.0);
+    let axis = Axis { from, to: witness.to as f64 + span * 0.06 };
+    let mut canvas = Canvas::begin(axis, record, &witness.faults(&record.applied_faults), bands, end);
+    canvas.lanes(&witness.proofs);
+    if let Some(at) = witness.at.filter(|_| witness.proofs.is_empty()) {
+        let anchor = if canvas.axis.x(at) > RIGHT - 120.0 { "end" } else { "start" };
+        canvas.mark("moment", at, &seconds(at), anchor);
+        canvas.y += 20.0;
+    }
+    let letters: Vec<String> = witness.proofs.iter().map(|proof| format!("{} {}", proof.letter, proof.short)).collect();
+    let what = if letters.is_empty() { "The cluster around the moment".to_owned() } else { letters.join("; ") };
+    canvas.finish(format!("{what}, from {} to {} s.", seconds(witness.from), seconds(witness.to)))
+}
+
+/// The picture of a whole run: what clients got while faults and roles came and went.
+pub fn of_run(record: &RunRecord, history: &History, bands: &[(&str, Vec<Band>)], end: u64) -> String {
+    let axis = Axis { from: 0.0, to: end.max(1_000_000) as f64 };
+    let faults: Vec<&FaultRecord> = record.applied_faults.iter().filter(|fault| fault.began.is_some()).collect();
+    let mut canvas = Canvas::begin(axis, record, &faults, bands, end);
+    canvas.mark("phase", record.phases.healed, "healed", "end");
+    if let Some(recovered) = record.phases.recovered {
+        canvas.mark("phase", recovered, "recovered", "start");
+    }
+    canvas.y += 16.0;
+    canvas.density(history);
+    canvas
+        .finish(format!("The whole run of {} s: faults, roles of the nodes, and operations by outcome.", seconds(end)))
+}
+
+struct Canvas {
+    axis: Axis,
+    y: f64,
+    strips_end: f64,
+    picture: Picture,
+}
+
+impl Canvas {
+    fn begin(axis: Axis, record: &RunRecord, faults: &[&FaultRecord], bands: &[(&str, Vec<Band>)], end: u64) -> Canvas {
+        let picture = Picture {
+            width: px(WIDTH),
+            height: String::new(),
+            left: px(LEFT),
+            right: px(RIGHT),
+            plot_width: px(RIGHT - LEFT),
+            label: String::new(),
+            strips: Vec::new(),
+            tints: Vec::new(),
+            edges: Vec::new(),
+            ticks: axis.ticks(),
+            lanes: Vec::new(),
+            bars: Vec::new(),
+            density: Vec::new(),
+            density_label: None,
+            marks: Vec::new(),
+            axis: String::new(),
+            axis_label: String::new(),
+            bottom: String::new(),
+        };
+        let mut canvas = Canvas { axis, y: 2.0, strips_end: 0.0, picture };
+        canvas.faults(faults, end);
+        canvas.roles(record, bands);
+        canvas.strips_end = canvas.y;
+        canvas.y += 6.0;
+        canvas
+    }
+
+    /// A strip for each fault; those of one kind share a strip as long as they do not overlap.
+    fn faults(&mut self, faults: &[&FaultRecord], end: u64) {
+        let mut strips: Vec<(&str, Vec<&FaultRecord>)> = Vec::new();
+        let until = |fault: &FaultRecord| fault.ended.unwrap_or(end);
+        for fault in faults {
+            let free = strips.iter_mut().find(|(kind, on)| {
+                *kind == fault.kind
+                    && on.iter().all(|other| {
+                        Some(until(other)) <= fault.began || fault.ended.is_some_and(|ended| Some(ended) <= other.began)
+                    })
+            });
+            match free {
+                Some((_, on)) => on.push(fault),
+                None => strips.push((&fault.kind, vec![fault])),
+            }
+        }
+        let folded = strips.len().saturating_sub(FAULT_STRIPS);
+        for (kind, faults) in strips.iter().take(FAULT_STRIPS) {
+            let bands = faults
+                .iter()
+                .filter_map(|fault| Some((fault.began?, until(fault), *fault)))
+                .filter(|(began, ended, _)| self.axis.shows(*began, *ended))
+                .map(|(began, ended, fault)| self.band("fault", began, ended, &fault.description))
+                .collect();
+            self.strip(kind, bands);
+        }
+        if folded > 0 {
+            let more = strips.iter().skip(FAULT_STRIPS).flat_map(|(_, faults)| faults);
+            let bands = more
+                .filter_map(|fault| Some((fault.began?, until(fault), *fault)))
+                .map(|(began, ended, fault)| {
+                    self.band("fault", began, ended, &format!("{} {}", fault.kind, fault.description))
+                })
+                .map(|band| Rect { text: String::new(), ..band })
+                .collect();
+            self.strip(&format!("{folded} more"), bands);
+        }
+        for fault in faults {
+            let Some(began) = fault.began else { continue };
+            for (time, inside) in
+                [(began, began as f64 > self.axis.from), (until(fault), (until(fault) as f64) < self.axis.to)]
+            {
+                if inside {
+                    self.picture.edges.push(self.line("edge fault-edge", time));
+                }
+            }
+            let (x, width) = self.extent(began, until(fault));
+            self.picture.tints.push(Rect { class: "tint", x: px(x), y: px(self.y), width: px(width), ..Rect::empty() });
+        }
+    }
+
+    /// A strip for each node that was anything but a follower.
+    fn roles(&mut self, record: &RunRecord, bands: &[(&str, Vec<Band>)]) {
+        let several = record.nodes.len() > 1;
+        for (node, bands) in bands {
+            let shown: Vec<&Band> =
+                bands.iter().filter(|band| self.axis.shows(band.from, band.to) && band.from < band.to).collect();
+            let telling = |band: &&Band| matches!(band.state, State::Leader | State::Candidate | State::Down);
+            if several && !shown.iter().any(telling) {
+                continue;
+            }
+            for band in shown.iter().filter(|band| band.state == State::Leader && band.from as f64 > self.axis.from) {
+                self.picture.edges.push(self.line("edge leader-edge", band.from));
+            }
+            let rects = shown
+                .into_iter()
+                .map(|band| {
+                    let words = match (band.state, band.term) {
+                        (State::Leader, Some(term)) => format!("leads term {term}"),
+                        (State::Candidate, Some(term)) => format!("candidate, term {term}"),
+                        (State::Follower, Some(term)) => format!("follows, term {term}"),
+                        (state, _) => state.word().to_owned(),
+                    };
+                    self.band(state_class(band.state), band.from, band.to, &words)
+                })
+                .collect();
+            self.strip(node, rects);
+        }
+    }
+
+    fn strip(&mut self, label: &str, bands: Vec<Rect>) {
+        let top = self.y;
+        self.picture.strips.push(Strip {
+            label: Label { y: px(top + 12.5), text: clipped(label, 12) },
+            middle: px(top + STRIP / 2.0),
+            bands,
+        });
+        self.y += STRIP;
+    }
+
+    fn extent(&self, from: u64, to: u64) -> (f64, f64) {
+        let (left, right) = (self.axis.x(from), self.axis.x(to));
+        let left = left.min(RIGHT - 1.5);
+        (left, (right - left).max(1.5))
+    }
+
+    fn band(&self, class: &'static str, from: u64, to: u64, words: &str) -> Rect {
+        let (x, width) = self.extent(from, to);
+        let room = ((width - 8.0) / SMALL_CHARACTER).floor().max(0.0) as usize;
+        let text = if room >= 3 { clipped(words, room) } else { String::new() };
+        Rect {
+            class,
+            x: px(x),
+            y: px(self.y + 1.5),
+            width: px(width),
+            height: px(STRIP - 3.0),
+            text,
+            text_x: px(x + 4.0),
+            text_y: px(self.y + 12.8),
+            title: format!("{} {}..{} s", clipped(words, 200), seconds(from), seconds(to)),
+        }
+    }
+
+    fn line(&self, class: &'static str, time: u64) -> Line {
+        Line {
+            class,
+            x: px(self.axis.x(time)),
+            top: px(2.0),
+            bottom: String::new(),
+            text: String::new(),
+            text_x: String::new(),
+            text_y: String::new(),
+            anchor: "start",
+        }
+    }
+
+    /// A line through everything, named below the strips to its left (`end`) or right (`start`).
+    fn mark(&mut self, class: &'static str, time: u64, text: &str, anchor: &'static str) {
+        let x = self.axis.x(time);
+        self.picture.marks.push(Line {
+            text: text.to_owned(),
+            text_x: px(if anchor == "end" { x - 4.0 } else { x + 4.0 }),
+            text_y: px(self.strips_end + 14.0),
+            anchor,
+            ..self.line(class, time)
+        });
+    }
+
+    /// A lane for each process, and as many rows in it as keep the words apart.
+    fn lanes(&mut self, proofs: &[Proof]) {
+        let mut processes: Vec<u32> = proofs.iter().map(|proof| proof.process).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        for process in processes {
+            let mut rows: Vec<f64> = Vec::new();
+            let mut own: Vec<&Proof> = proofs.iter().filter(|proof| proof.process == process).collect();
+            own.sort_by_key(|proof| proof.from);
+            for proof in own {
+                let (x, width) = self.bar_extent(proof);
+                let badge = 6.0 + CHARACTER * proof.letter.len() as f64 + 3.0;
+                let words = format!("{} · {}", proof.short, proof.outcome());
+                let answered = answer_words(proof);
+                let text = (badge + 5.0 + CHARACTER * words.chars().count() as f64)
+                    .max(SMALL_CHARACTER * answered.chars().count() as f64);
+                let text_x = x.min(RIGHT - text).max(LEFT + 2.0);
+                let row = rows.iter().position(|&taken| taken + 10.0 <= text_x.min(x)).unwrap_or(rows.len());
+                let taken = (text_x + text).max(x + width);
+                match rows.get_mut(row) {
+                    Some(end) => *end = taken,
+                    None => rows.push(taken),
+                }
+                let top = self.y + LANE * row as f64;
+                self.picture.bars.push(Bar {
+                    outcome: proof.outcome(),
+                    badge_x: px(text_x),
+                    badge_y: px(top + 3.0),
+                    badge_width: px(badge),
+                    letter: proof.letter.clone(),
+                    letter_x: px(text_x + badge / 2.0),
+                    letter_y: px(top + 14.0),
+                    words,
+                    words_x: px(text_x + badge + 5.0),
+                    x: px(x),
+                    y: px(top + 20.0),
+                    width: px(width),
+                    answered,
+                    answered_x: px(text_x),
+                    answered_y: px(top + 42.0),
+                    title: format!(
+                        "#{} process {} {} {} s {}",
+                        proof.index,
+                        process,
+                        proof.words,
+                        proof.span(),
+                        proof.outcome()
+                    ),
+                    index: proof.index,
+                });
+            }
+            self.picture.lanes.push(Label { y: px(self.y + 29.0), text: format!("p{process}") });
+            self.y += LANE * rows.len() as f64 + 2.0;
+        }
+    }
+
+    fn bar_extent(&self, proof: &Proof) -> (f64, f64) {
+        let x = self.axis.x(proof.from);
+        let ends = match (proof.outcome, proof.to) {
+            (Outcome::Info, _) | (_, None) => RIGHT,
+            (_, Some(to)) => self.axis.x(to),
+        };
+        (x.min(RIGHT - 4.0), (ends - x).max(4.0))
+    }
+
+    /// How many operations ended when and how, in slices of the run.
+    fn density(&mut self, history: &History) {
+        const SLICES: usize = 160;
+        let mut counts = [[0_u32; 3]; SLICES];
+        for operation in history.operations() {
+            let Some(time) = operation.completed_at().or(operation.invoked_at()) else { continue };
+            let slice = (time as f64 / self.axis.to * SLICES as f64) as usize;
+            counts[slice.min(SLICES - 1)][operation.outcome() as usize] += 1;
+        }
+        let most = counts.iter().map(|slice| slice.iter().sum::<u32>()).max().unwrap_or(0);
+        let width = (RIGHT - LEFT) / SLICES as f64;
+        for (n, slice) in counts.iter().enumerate() {
+            let mut bottom = self.y + DENSITY;
+            for (count, class) in slice.iter().zip(["ok", "fail", "info"]).filter(|(count, _)| **count > 0) {
+                let height = f64::from(*count) / f64::from(most) * (DENSITY - 4.0);
+                bottom -= height;
+                self.picture.density.push(Rect {
+                    class,
+                    x: px(LEFT + n as f64 * width),
+                    y: px(bottom),
+                    width: px(width - 0.5),
+                    height: px(height),
+                    ..Rect::empty()
+                });
+            }
+        }
+        self.picture.density_label = Some(Label { y: px(self.y + DENSITY - 4.0), text: "operations".to_owned() });
+        self.y += DENSITY + 2.0;
+    }
+
+    fn finish(mut self, label: String) -> String {
+        let bottom = self.y + 3.0;
+        let picture = &mut self.picture;
+        for line in picture.edges.iter_mut().chain(&mut picture.marks) {
+            line.bottom = px(bottom);
+        }
+        for tint in &mut picture.tints {
+            let top: f64 = tint.y.parse().unwrap_or(0.0);
+            tint.height = px(bottom - top);
+        }
+        picture.bottom = px(bottom);
+        picture.axis = px(bottom + 15.0);
+        picture.axis_label = px(bottom + 15.0);
+        picture.height = px(bottom + AXIS);
+        picture.label = label;
+        self.picture.render().expect("writing to memory does not fail")
+    }
+}
+
+fn answer_words(proof: &Proof) -> String {
+    match (&proof.answered, &proof.error) {
+        (Some(answered), _) => format!("by {}", clipped(answered, 60)),
+        (None, Some(error)) => clipped(error, 60),
+        (None, None) => String::new(),
+    }
+}
+
+fn state_class(state: State) -> &'static str {
+    match state {
+        State::Up => "up",
+        State::Follower => "follower",
+        State::Candidate => "candidate",
+        State::Leader => "leader",
+        State::Down => "down",
+    }
+}

@@ -1,0 +1,168 @@
+//! What is known of a run when it is over: `verdict.json`, and the line that `run --format json` prints.
+//!
+//! The fields are described in `results/SCHEMA.md`. A schema only gains fields; a change of meaning is a new number.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The schema of [`RunRecord`].
+pub const RUN_SCHEMA: &str = "shakedown/run/1";
+
+/// A verdict, as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// It holds.
+    Valid,
+    /// Undecided: a budget ran out, or nothing was there to judge.
+    Unknown,
+    /// It is broken.
+    Invalid,
+}
+
+impl Word {
+    /// The word in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Word::Valid => "valid",
+            Word::Unknown => "unknown",
+            Word::Invalid => "invalid",
+        }
+    }
+}
+
+/// One run, judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RUN_SCHEMA`].
+    pub schema: String,
+    /// The name of the run, which is that of its directory: `raft-kv-log-kv-1`.
+    pub run: String,
+    /// The system under test.
+    pub system: String,
+    /// The mode that it ran in.
+    pub mode: String,
+    /// What its clients did.
+    pub workload: String,
+    /// The seed of its plan.
+    pub seed: u64,
+    /// The defect that was planted, if one was.
+    pub defect: Option<String>,
+    /// `invalid` if a claim is broken, a node panicked, an invariant broke or the cluster did not recover.
+    pub verdict: Word,
+    /// What the mode promises, each judged.
+    pub claims: Vec<ClaimRecord>,
+    /// The strongest guarantees that the history still satisfies, of those that were tested.
+    pub fingerprint: Vec<String>,
+    /// Everything that was seen to be wrong, whether the mode claims otherwise or not; the most telling first.
+    pub anomalies: Vec<AnomalyRecord>,
+    /// How the operations ended.
+    pub operations: Outcomes,
+    /// How many faults were planned.
+    pub faults: usize,
+    /// Whether the cluster answered again after healing.
+    pub recovered: bool,
+    /// How long the run lasted in its own time.
+    pub simulated_seconds: f64,
+    /// How long it took, checking included.
+    pub seconds: f64,
+    /// A hash of everything that happened, in order: equal for equal plans.
+    pub events_hash: String,
+    /// Where the run's files are, if they were kept.
+    pub directory: Option<String>,
+    /// Why the verdict is `unknown`, if it is.
+    pub undecided: Option<String>,
+    /// The command that repeats the run.
+    pub replay: String,
+    /// The nodes, in order.
+    pub nodes: Vec<String>,
+    /// Each fault of the plan: what was planned and what it did.
+    pub applied_faults: Vec<FaultRecord>,
+    /// When the run passed from one phase to the next.
+    pub phases: Phases,
+    /// How often each interesting state was reached.
+    pub reach: BTreeMap<String, u64>,
+    /// What the network did with the messages.
+    pub messages: Messages,
+}
+
+/// A claim, judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimRecord {
+    /// The guarantee: `linearizable`.
+    pub claim: String,
+    /// Whether it held.
+    pub verdict: Word,
+}
+
+/// Something that was seen to be wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnomalyRecord {
+    /// As the literature names it: `stale-read`; or `panic`, `no-recovery`, or the name of a broken invariant.
+    pub name: String,
+    /// The guarantee that it breaks: `linearizable`.
+    pub breaks: String,
+    /// Whether the mode claims that guarantee (then the run fails), or only was observed without it (then it does not).
+    pub claimed: bool,
+    /// The operations that prove it, by the index of their invocations; empty where it is not about operations.
+    pub operations: Vec<u64>,
+    /// One sentence.
+    pub sentence: String,
+    /// Why no order of the operations is legal: one sentence a step. May be empty.
+    pub why: Vec<String>,
+    /// When it was over, in simulated nanoseconds.
+    pub at: Option<u64>,
+}
+
+/// How many operations ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// They happened.
+    pub ok: usize,
+    /// They did not.
+    pub fail: usize,
+    /// Nobody knows.
+    pub info: usize,
+}
+
+/// A fault: what was planned, and what it did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultRecord {
+    /// Its number in the plan.
+    pub id: u32,
+    /// Its kind: `partition`, `kill`, `power-loss`, `loss`, `delay`.
+    pub kind: String,
+    /// In words: `n1 n2 | n3 n4 n5`.
+    pub description: String,
+    /// The nodes that it is aimed at.
+    pub targets: Vec<String>,
+    /// When it began, in simulated nanoseconds; absent if the moment that it waited for never came.
+    pub began: Option<u64>,
+    /// When it ended.
+    pub ended: Option<u64>,
+    /// What it did: messages dropped or delayed, processes killed, bytes lost.
+    pub effects: BTreeMap<String, u64>,
+}
+
+/// The phases of a run, in simulated nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Faults were lifted.
+    pub healed: u64,
+    /// The cluster answered again, if it did.
+    pub recovered: Option<u64>,
+    /// The end.
+    pub ended: u64,
+}
+
+/// What the network did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Sent, by nodes and clients.
+    pub sent: u64,
+    /// Delivered.
+    pub delivered: u64,
+    /// Lost: to a partition, to loss, or because the receiver was down.
+    pub lost: u64,
+}
