@@ -20,7 +20,8 @@ use crate::plan::Plan;
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
-use crate::simulation::stage::{self, Datum, Recording, Said};
+use crate::simulation::stage::{self, Datum, Recording};
+pub use crate::simulation::stage::Said;
 
 /// The host on which all clients live.
 pub const CLIENTS: &str = "clients";

@@ -1,13 +1,14 @@
 //! What a run leaves behind.
 //!
 //! ```text
-//!   harness ──RunRecord, History, TraceLine, plan──► RunDirectory   plan.json history.jsonl trace.jsonl verdict.json
+//!   harness ──RunRecord, History, TraceLine, plan──► directory      plan.json history.jsonl trace.jsonl verdict.json
 //!                                                    page           report.html
 //!   all RunRecords ────────────────────────────────► index          index.html
 //! ```
 //!
 //! Read [`record`] first: it is what is known of a run when it is over. Nothing here decides anything.
 
+pub mod directory;
 pub mod index;
 pub mod page;
 pub mod record;

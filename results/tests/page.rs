@@ -1,5 +1,7 @@
 //! What a reader of a page sees, and what a page never does.
 
+#![allow(clippy::unwrap_used, reason = "what is missing from a page fails its test")]
+
 mod fixtures;
 
 use fixtures::Fixture;

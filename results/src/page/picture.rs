@@ -15,11 +15,10 @@ mod axis;
 mod shapes;
 
 use askama::Template;
-use axis::Axis;
 use shakedown_checkers::{History, Outcome};
 
-use shapes::{Bar, Label, Line, Picture, Rect, Strip, px};
-
+use self::axis::Axis;
+use self::shapes::{Bar, Label, Line, Picture, Rect, Strip, px};
 use super::roles::{Band, State};
 use super::text::{clipped, seconds};
 use super::witness::{Proof, Witness};

@@ -1,0 +1,194 @@
+//! The command line: what is typed, what is printed, and how the process ends.
+
+mod check;
+mod list;
+mod replay;
+mod report;
+mod run;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All claims held.
+    Held = 0,
+    /// An anomaly breaks a claim.
+    Broken = 1,
+    /// Bad usage, or input that cannot be read.
+    Bad = 2,
+    /// Undecided: a budget ran out.
+    Undecided = 3,
+}
+
+/// What is wrong with what was typed, or with what was to be read or written.
+#[derive(Debug)]
+pub struct Trouble(String);
+
+impl<E: fmt::Display> From<E> for Trouble {
+    fn from(error: E) -> Trouble {
+        Trouble(error.to_string())
+    }
+}
+
+/// Breaks distributed systems on purpose, and decides from what clients saw which guarantees held.
+#[derive(Parser)]
+#[command(name = "shakedown", version, max_term_width = 100)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+    /// What is printed: text for people, or one JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a system under faults and judges it; with no SYSTEM, the default suite
+    Run(RunArguments),
+    /// Decides whether recorded histories are linearizable
+    Check(CheckArguments),
+    /// Runs a recorded plan again, and compares byte for byte
+    Replay(ReplayArguments),
+    /// Lists what there is: systems, modes, workloads, faults, models, consistency levels, defects, marks
+    List(ListArguments),
+}
+
+#[derive(Args)]
+struct RunArguments {
+    /// The system under test
+    system: Option<String>,
+    /// Its mode; without it, all of them
+    #[arg(long)]
+    mode: Option<String>,
+    /// What clients do; without it, all that the system serves
+    #[arg(long)]
+    workload: Option<String>,
+    /// The kinds of faults to draw from: a list with commas, `all` or `none`
+    #[arg(long, default_value = "all", value_name = "LIST")]
+    faults: String,
+    /// One seed
+    #[arg(long, conflicts_with = "seeds", value_name = "N")]
+    seed: Option<u64>,
+    /// Seeds from A up to but not including B [default: 0..40; with --defect 0..200]
+    #[arg(long, value_name = "A..B")]
+    seeds: Option<String>,
+    /// How many nodes
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=63))]
+    nodes: u32,
+    /// How many clients
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    clients: u32,
+    /// How many operations each client plans
+    #[arg(long, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    operations: u32,
+    /// How long clients go on at the most, in simulated time: 6s, 1500ms
+    #[arg(long, default_value = "6s", value_name = "D")]
+    time: String,
+    /// Plants a defect; the run is expected to fail
+    #[arg(long, value_name = "NAME")]
+    defect: Option<String>,
+    /// How many runs at once [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Where runs are written
+    #[arg(long, default_value = "results/runs", value_name = "DIR")]
+    out: PathBuf,
+    /// Which runs are written: those that fail and the first of each kind, all, or none
+    #[arg(long, value_enum, default_value_t = Keep::Failing)]
+    keep: Keep,
+    /// Ends after so many failing runs [default: 3 with --defect]
+    #[arg(long, value_name = "N")]
+    stop_after: Option<usize>,
+    /// Runs each plan twice, and compares
+    #[arg(long)]
+    verify_determinism: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    Failing,
+    All,
+    None,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    /// Histories: JSON Lines, JSON arrays, EDN or old Jepsen logs, also with gzip or zstd; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The sequential specification; without it, it is guessed
+    #[arg(long)]
+    model: Option<String>,
+    /// The guarantee
+    #[arg(long, default_value = "linearizable")]
+    consistency: String,
+    /// What registers hold at first [default: nil]
+    #[arg(long, value_name = "V")]
+    initial: Option<String>,
+    /// How many configurations a search may remember; past it the verdict is unknown
+    #[arg(long, default_value_t = 20_000_000, value_name = "N")]
+    configurations: u64,
+}
+
+#[derive(Args)]
+struct ReplayArguments {
+    /// A run's directory, its name under --out, or a plan.json
+    run: PathBuf,
+    /// Where runs are
+    #[arg(long, default_value = "results/runs", value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct ListArguments {
+    /// What to list; without it, everything
+    #[arg(value_enum)]
+    what: Option<list::What>,
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Status::Bad as u8 } else { Status::Held as u8 });
+        }
+    };
+    let json = line.format == Format::Json;
+    let done = match line.command {
+        Command::Run(arguments) => run::run(&arguments, json),
+        Command::Check(arguments) => check::check(&arguments, json),
+        Command::Replay(arguments) => replay::replay(&arguments, json),
+        Command::List(arguments) => list::list(&arguments, json),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status as u8),
+        Err(Trouble(trouble)) => {
+            anstream::eprintln!("error: {trouble}");
+            ExitCode::from(Status::Bad as u8)
+        }
+    }
+}
+
+/// Prints a line on standard output. Whoever reads it may have gone: that is no error.
+fn print(line: impl fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// How a name that is not known is refused.
+fn unknown(what: &str, name: &str, known: &[&str]) -> Trouble {
+    Trouble(format!("there is no {what} {name:?}; there are {}", known.join(", ")))
+}

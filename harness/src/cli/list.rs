@@ -1,0 +1,113 @@
+//! `shakedown list`.
+
+use clap::ValueEnum;
+use serde_json::json;
+use shakedown_checkers::ModelName;
+use shakedown_systems::Claim;
+
+use crate::catalogue::{Pairing, pairings};
+use crate::plan::FaultKind;
+
+use super::{ListArguments, Status, Trouble, print};
+
+/// What can be listed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum What {
+    Systems,
+    Modes,
+    Workloads,
+    Faults,
+    Models,
+    Consistency,
+    Defects,
+    Marks,
+}
+
+struct Item {
+    what: &'static str,
+    name: String,
+    summary: String,
+}
+
+pub(super) fn list(arguments: &ListArguments, json: bool) -> Result<Status, Trouble> {
+    let all = What::value_variants();
+    let wanted = arguments.what.map_or(all.to_vec(), |what| vec![what]);
+    for what in wanted {
+        let items = items(what);
+        if json {
+            for item in items {
+                let line = json!({"schema": "shakedown/list/1", "kind": item.what, "name": item.name, "summary": item.summary});
+                print(line);
+            }
+            continue;
+        }
+        if let Some(first) = items.first() {
+            print(first.what);
+        }
+        let width = items.iter().map(|item| item.name.len()).max().unwrap_or(0);
+        for item in items {
+            print(format_args!("  {:width$}  {}", item.name, item.summary));
+        }
+    }
+    Ok(Status::Held)
+}
+
+fn items(what: What) -> Vec<Item> {
+    let item = |what, name: &str, summary: &str| Item { what, name: name.to_owned(), summary: summary.to_owned() };
+    let pairings = pairings();
+    let systems = systems(&pairings);
+    match what {
+        What::Systems => systems.iter().map(|s| item("systems", s.system(), s.system_summary())).collect(),
+        What::Modes => systems
+            .iter()
+            .flat_map(|system| {
+                system.modes().iter().map(move |mode| {
+                    let claims: Vec<&str> = mode.claims.iter().map(|claim| claim.name()).collect();
+                    let summary = format!("{} (claims {})", mode.summary, claims.join(", "));
+                    item("modes", &format!("{} {}", system.system(), mode.name), &summary)
+                })
+            })
+            .collect(),
+        What::Workloads => pairings
+            .iter()
+            .map(|p| item("workloads", &format!("{} {}", p.system(), p.workload()), p.workload_summary()))
+            .collect(),
+        What::Faults => FaultKind::ALL.iter().map(|(name, summary)| item("faults", name, summary)).collect(),
+        What::Models => ModelName::ALL.iter().map(|model| item("models", model.name(), model.summary())).collect(),
+        What::Consistency => {
+            Claim::ALL.iter().map(|claim| item("consistency", claim.name(), claim.summary())).collect()
+        }
+        What::Defects => systems
+            .iter()
+            .flat_map(|system| {
+                system.defects().iter().map(move |defect| {
+                    let summary = format!(
+                        "{} (in {}, difficulty {}; {})",
+                        defect.wrong, defect.mode, defect.difficulty, defect.source
+                    );
+                    item("defects", &format!("{} {}", system.system(), defect.name), &summary)
+                })
+            })
+            .collect(),
+        What::Marks => systems
+            .iter()
+            .flat_map(|system| {
+                system
+                    .marks()
+                    .iter()
+                    .map(move |(name, summary)| item("marks", &format!("{} {name}", system.system()), summary))
+            })
+            .collect(),
+    }
+}
+
+/// One pairing of each system.
+fn systems(pairings: &[Box<dyn Pairing>]) -> Vec<&dyn Pairing> {
+    let mut systems: Vec<&dyn Pairing> = Vec::new();
+    for pairing in pairings {
+        if systems.iter().all(|known| known.system() != pairing.system()) {
+            systems.push(&**pairing);
+        }
+    }
+    systems
+}

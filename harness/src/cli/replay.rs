@@ -1,0 +1,113 @@
+//! `shakedown replay`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use shakedown_checkers::history::write_json_lines;
+use shakedown_results::Word;
+use shakedown_results::directory::{self, write_trace};
+
+use crate::campaign;
+use crate::catalogue::{Judged, pairings, plan_text};
+use crate::plan::Plan;
+
+use super::{ReplayArguments, Status, Trouble, print, report, unknown};
+
+pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, Trouble> {
+    let file = find(arguments)?;
+    let plan = Plan::read(&file)?;
+    let pairings = pairings();
+    let mut systems: Vec<&str> = pairings.iter().map(|pairing| pairing.system()).collect();
+    systems.dedup();
+    let place = |Trouble(trouble)| Trouble(format!("{}: {trouble}", file.display()));
+    let mut served = pairings.iter().filter(|pairing| pairing.system() == plan.system).peekable();
+    if served.peek().is_none() {
+        return Err(place(unknown("system", &plan.system, &systems)));
+    }
+    let workloads: Vec<&str> = served.clone().map(|pairing| pairing.workload()).collect();
+    let Some(pairing) = served.find(|pairing| pairing.workload() == plan.workload) else {
+        return Err(place(unknown("workload", &plan.workload, &workloads)));
+    };
+    let text = plan_text(&plan);
+    let mut judged = pairing.run_plan(plan).map_err(|error| place(error.into()))?;
+
+    let recorded = file.parent().filter(|folder| folder.join("history.jsonl").exists());
+    let same = match recorded {
+        Some(folder) => Some(compare(folder, &judged)?),
+        None => None,
+    };
+    let differs = same.as_ref().and_then(|same| same.as_ref().err());
+    // A plan by itself has no directory yet; a recorded run stays as it is.
+    let folder = match recorded {
+        Some(folder) => folder.to_owned(),
+        None => {
+            directory::prepare(&arguments.out)?;
+            arguments.out.join(&judged.record.run)
+        }
+    };
+    judged.record.replay = format!("shakedown replay {}", folder.display());
+    judged.record.directory = Some(folder.display().to_string());
+    if recorded.is_none() {
+        campaign::write(&arguments.out, &judged, &text)?;
+    }
+
+    let status = match judged.record.verdict {
+        _ if differs.is_some() => Status::Broken,
+        Word::Valid => Status::Held,
+        Word::Invalid => Status::Broken,
+        Word::Unknown => Status::Undecided,
+    };
+    if json {
+        let identical = same.as_ref().map(|same| same.is_ok());
+        let record = serde_json::to_value(&judged.record)?;
+        print(json!({"schema": "shakedown/replay/1", "identical": identical, "run": record}));
+        return Ok(status);
+    }
+    if judged.record.verdict == Word::Valid {
+        print(format_args!("{}: valid", judged.record.run));
+        print(format_args!("  report   {}/report.html", folder.display()));
+    } else {
+        report::failure(&judged.record, Some((&judged.happened.history, &judged.trace())));
+    }
+    match (&same, differs) {
+        (_, Some(place)) => print(format_args!("replayed: DIFFERS from the recorded run, first at {place}")),
+        (Some(_), None) => print(format_args!(
+            "replayed: history and trace are the same, byte for byte (events hash {})",
+            judged.record.events_hash
+        )),
+        (None, None) => print("replayed from a plan alone: there is no recorded run to compare with"),
+    }
+    Ok(status)
+}
+
+/// The plan behind what was typed.
+fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
+    let typed = &arguments.run;
+    let candidates =
+        [typed.clone(), typed.join("plan.json"), arguments.out.join(typed), arguments.out.join(typed).join("plan.json")];
+    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        Trouble(format!(
+            "there is no run {}: expected a run's directory, its name under {}, or a plan.json",
+            typed.display(),
+            arguments.out.display()
+        ))
+    })
+}
+
+/// Whether the run is what was recorded; else the first line that differs.
+fn compare(folder: &Path, judged: &Judged) -> Result<Result<(), String>, Trouble> {
+    let (mut history, mut trace) = (Vec::new(), Vec::new());
+    write_json_lines(&judged.happened.history, &mut history)?;
+    write_trace(&judged.trace(), &mut trace)?;
+    for (name, now) in [("history.jsonl", history), ("trace.jsonl", trace)] {
+        let path = folder.join(name);
+        let then = std::fs::read(&path).map_err(|error| Trouble(format!("{}: {error}", path.display())))?;
+        if then != now {
+            let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+            let (then, now) = (lines(&then), lines(&now));
+            let line = then.iter().zip(&now).take_while(|(then, now)| then == now).count() + 1;
+            return Ok(Err(format!("{name} line {line}")));
+        }
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,203 @@
+//! What a person reads on the terminal: failures, and the table at the end.
+
+use std::collections::BTreeMap;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table, presets};
+use shakedown_checkers::{History, Operation, OperationId, Outcome};
+use shakedown_results::{AnomalyRecord, RunRecord, TraceLine, Word};
+
+use super::print;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// The command by which this program is called, to be copied: cargo's own if it was called by cargo.
+pub(super) fn program() -> &'static str {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --release --" } else { "shakedown" }
+}
+
+/// A run that failed, in a block.
+pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine])>) {
+    let word = if record.verdict == Word::Unknown { "UNKNOWN" } else { "FAIL" };
+    let what = match record.anomalies.iter().find(|anomaly| anomaly.claimed) {
+        Some(anomaly) if anomaly.breaks == anomaly.name => anomaly.name.clone(),
+        Some(anomaly) => format!("{} is broken ({})", anomaly.breaks, anomaly.name),
+        None => record.undecided.clone().unwrap_or_else(|| "undecided".to_owned()),
+    };
+    let defect = record.defect.as_ref().map(|defect| format!(" with {defect}")).unwrap_or_default();
+    let RunRecord { system, mode, workload, seed, .. } = record;
+    print(format_args!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}"));
+    if let Some(anomaly) = record.anomalies.iter().find(|anomaly| anomaly.claimed) {
+        wrapped(&anomaly.sentence);
+        if let Some((history, trace)) = history {
+            witness(history, trace, &anomaly.operations);
+        }
+        during(record, anomaly);
+        let others = record.anomalies.iter().filter(|a| a.claimed).skip(1).map(|a| a.name.as_str());
+        let others: Vec<&str> = others.collect();
+        if !others.is_empty() {
+            label("also", &tally(&others));
+        }
+    }
+    if !record.fingerprint.is_empty() {
+        label("held", &record.fingerprint.join(", "));
+    }
+    if record.directory.is_some() {
+        label("replay", &record.replay.replacen("shakedown", program(), 1));
+    }
+    if let Some(directory) = &record.directory {
+        label("report", &format!("{directory}/report.html"));
+    }
+    print("");
+}
+
+/// An anomaly of a history, with its operations.
+pub(super) fn anomaly(history: &History, name: &str, sentence: &str, operations: &[OperationId]) {
+    print(format_args!("  {BAD}{name}{BAD:#}"));
+    wrapped(sentence);
+    for (letter, id) in ('A'..='Z').zip(operations) {
+        operation(letter, history.operation(*id), None);
+    }
+}
+
+fn witness(history: &History, trace: &[TraceLine], indices: &[u64]) {
+    let shown = history.operations().filter(|operation| indices.contains(&operation.index()));
+    for (letter, shown) in ('A'..='Z').zip(shown) {
+        let answered = trace.iter().find(|line| {
+            line.event == "answered" && line.fields.get("operation").and_then(|o| o.as_u64()) == Some(shown.index())
+        });
+        operation(letter, shown, answered);
+    }
+}
+
+fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine>) {
+    let (argument, result) = (operation.argument(), operation.result());
+    let what = match operation.function() {
+        "read" | "get" => format!("{result}"),
+        _ => format!("{argument}"),
+    };
+    let what = match operation.key() {
+        Some(key) => format!("{} {key}={what}", operation.function()),
+        None => format!("{} {what}", operation.function()),
+    };
+    let seconds = |time: Option<u64>| time.map(|time| format!("{:.3}", time as f64 / 1e9));
+    let when = match (seconds(operation.invoked_at()), seconds(operation.completed_at())) {
+        (Some(from), Some(to)) => format!("{from}..{to} s"),
+        (Some(from), None) => format!("{from}.. s"),
+        _ => format!("events {}..{}", operation.invoked(), operation.completed()),
+    };
+    let outcome = match operation.outcome() {
+        Outcome::Ok => "ok",
+        Outcome::Fail => "fail",
+        Outcome::Info => "info",
+    };
+    let by = answered.map(|line| {
+        let field = |name| line.fields.get(name).map(|value| value.to_string()).unwrap_or_default();
+        let role = field("role");
+        format!("  by {}, {} in term {}", line.node, role.trim_matches('"'), field("term"))
+    });
+    let (index, process) = (format!("#{}", operation.index()), format!("p{}", operation.process()));
+    print(format_args!("    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}", by.unwrap_or_default()));
+}
+
+/// The faults that were going on when the anomaly came to light, or had ended shortly before.
+fn during(record: &RunRecord, anomaly: &AnomalyRecord) {
+    let Some(at) = anomaly.at else { return };
+    let faults: Vec<String> = record
+        .applied_faults
+        .iter()
+        .filter(|fault| fault.began.is_some_and(|began| began <= at))
+        .filter(|fault| fault.ended.is_none_or(|ended| ended + 1_000_000_000 >= at))
+        .map(|fault| {
+            let end = fault.ended.map_or("end".to_owned(), |ended| format!("{:.3} s", ended as f64 / 1e9));
+            let began = fault.began.unwrap_or(0) as f64 / 1e9;
+            format!("{} {}, {began:.3}..{end}", fault.kind, fault.description)
+        })
+        .collect();
+    label("during", if faults.is_empty() { "no fault".to_owned() } else { faults.join("; ") }.as_str());
+}
+
+/// The table of a campaign: a row for each system, mode and workload.
+pub(super) fn table(records: &[RunRecord]) {
+    let mut rows: Vec<(String, Vec<&RunRecord>)> = Vec::new();
+    for record in records {
+        let key = format!("{}\0{}\0{}\0{:?}", record.system, record.mode, record.workload, record.defect);
+        match rows.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, runs)) => runs.push(record),
+            None => rows.push((key, vec![record])),
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["system", "mode", "workload", "claims", "seeds", "held", "broken", "undecided", "seen", "reach"]);
+    for (_, runs) in rows {
+        let first = runs[0];
+        let count = |word: Word| runs.iter().filter(|run| run.verdict == word).count().to_string();
+        let claims: Vec<&str> = first.claims.iter().map(|claim| claim.claim.as_str()).collect();
+        let reached = |mark: &&String| runs.iter().any(|run| run.reach.get(*mark).is_some_and(|times| *times > 0));
+        let reach = format!("{}/{}", first.reach.keys().filter(reached).count(), first.reach.len());
+        table.add_row([
+            first.system.clone(),
+            first.mode.clone(),
+            first.workload.clone(),
+            claims.join(", "),
+            runs.len().to_string(),
+            count(Word::Valid),
+            count(Word::Invalid),
+            count(Word::Unknown),
+            seen(&runs),
+            reach,
+        ]);
+    }
+    for column in 4..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    print(table);
+}
+
+/// What runs showed that their mode does not claim to rule out: in how many of them.
+fn seen(runs: &[&RunRecord]) -> String {
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs {
+        let mut mine: Vec<&str> =
+            run.anomalies.iter().filter(|anomaly| !anomaly.claimed).map(|anomaly| anomaly.name.as_str()).collect();
+        mine.sort_unstable();
+        mine.dedup();
+        mine.into_iter().for_each(|name| *names.entry(name).or_default() += 1);
+    }
+    let names: Vec<String> = names.into_iter().map(|(name, runs)| format!("{name} {runs}")).collect();
+    if names.is_empty() { "–".to_owned() } else { names.join(", ") }
+}
+
+fn tally(names: &[&str]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(name, count)| if count == 1 { name.to_owned() } else { format!("{name} ×{count}") })
+        .collect();
+    counts.join(", ")
+}
+
+fn label(name: &str, text: &str) {
+    print(format_args!("  {DIM}{name:<8}{DIM:#} {text}"));
+}
+
+/// A sentence in lines of at most 96 columns.
+fn wrapped(sentence: &str) {
+    let mut line = String::new();
+    for word in sentence.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() > 92 {
+            print(format_args!("    {line}"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    print(format_args!("    {line}"));
+}

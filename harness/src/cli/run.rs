@@ -1,0 +1,324 @@
+//! `shakedown run`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use shakedown_checkers::history;
+use shakedown_results::{RunRecord, TraceLine, Word, directory, index};
+
+use crate::campaign::{Campaign, Job, cause};
+use crate::catalogue::{Pairing, pairings};
+use crate::plan::FaultKind;
+use crate::scenario::Scenario;
+
+use super::{Keep, RunArguments, Status, Trouble, print, report, unknown};
+
+/// Set by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Trouble> {
+    let begun = Instant::now();
+    let pairings = pairings();
+    let wanted = wanted(arguments, &pairings)?;
+    let seeds = seeds(arguments)?;
+    let jobs: Vec<Job<'_>> = wanted
+        .iter()
+        .flat_map(|(pairing, scenario)| {
+            seeds.clone().enumerate().map(move |(nth, seed)| {
+                let keep = arguments.keep == Keep::All || arguments.keep == Keep::Failing && nth == 0;
+                Job { pairing: *pairing, scenario, seed, keep }
+            })
+        })
+        .collect();
+    let out = (arguments.keep != Keep::None).then_some(arguments.out.as_path());
+    if let Some(out) = out {
+        directory::prepare(out)?;
+    }
+    // A second handler cannot be set where one is already: then its owner decides what an interrupt means.
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let campaign = Campaign {
+        out,
+        threads: arguments.jobs.unwrap_or(cores),
+        verify_determinism: arguments.verify_determinism,
+        stop_after: arguments.stop_after.or(arguments.defect.as_ref().map(|_| 3)),
+        interrupted: &INTERRUPTED,
+    };
+    let mut progress = Progress::new(jobs.len(), json);
+    let mut shown: BTreeMap<String, usize> = BTreeMap::new();
+    let records = campaign.run(&jobs, |record| {
+        progress.finished(record);
+        if json {
+            if let Ok(line) = serde_json::to_string(record) {
+                print(line);
+            }
+            return;
+        }
+        if record.verdict != Word::Valid {
+            let shown = shown.entry(cause(record)).or_default();
+            *shown += 1;
+            if *shown <= SHOWN_PER_CAUSE {
+                progress.aside(|| tell(record));
+            }
+        }
+    })?;
+    progress.end();
+    if let Some(out) = out {
+        let kept: Vec<RunRecord> = records.clone();
+        directory::write_file(out, "index.html", &index::render_index(&kept))?;
+    }
+    sum_up(&records, jobs.len(), begun.elapsed(), out, json)
+}
+
+/// So many failing runs of one cause are told.
+const SHOWN_PER_CAUSE: usize = 1;
+
+fn tell(record: &RunRecord) {
+    let files = record.directory.as_ref().and_then(|directory| {
+        let directory = Path::new(directory);
+        let history = history::read_file(&directory.join("history.jsonl")).ok()?;
+        let trace = std::fs::read_to_string(directory.join("trace.jsonl")).ok()?;
+        let trace: Vec<TraceLine> = trace.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Some((history, trace))
+    });
+    report::failure(record, files.as_ref().map(|(history, trace)| (history, trace.as_slice())));
+}
+
+/// Each system, mode and workload that is asked for, with what is wanted of its runs.
+fn wanted<'a>(
+    arguments: &RunArguments,
+    pairings: &'a [Box<dyn Pairing>],
+) -> Result<Vec<(&'a dyn Pairing, Scenario)>, Trouble> {
+    let names = |name: &dyn Fn(&dyn Pairing) -> &'static str| {
+        let mut names: Vec<&str> = pairings.iter().map(|pairing| name(&**pairing)).collect();
+        names.dedup();
+        names
+    };
+    if let Some(system) = &arguments.system
+        && pairings.iter().all(|pairing| pairing.system() != system)
+    {
+        return Err(unknown("system", system, &names(&|pairing| pairing.system())));
+    }
+    let faults = faults(&arguments.faults)?;
+    let stop_ms = milliseconds(&arguments.time)?;
+    let mut wanted: Vec<(&dyn Pairing, Scenario)> = Vec::new();
+    let mut modes = Vec::new();
+    let mut workloads = Vec::new();
+    let mut defects = Vec::new();
+    for pairing in pairings {
+        if arguments.system.as_ref().is_some_and(|system| system != pairing.system()) {
+            continue;
+        }
+        workloads.push(pairing.workload());
+        modes.extend(pairing.modes().iter().map(|mode| mode.name));
+        defects.extend(pairing.defects().iter().map(|defect| defect.name));
+        if arguments.workload.as_ref().is_some_and(|workload| workload != pairing.workload()) {
+            continue;
+        }
+        let defect = arguments.defect.as_ref().map(|name| pairing.defects().iter().find(|d| d.name == name));
+        let Some(defect) = defect.map_or(Some(None), |found| found.map(Some)) else { continue };
+        for mode in pairing.modes() {
+            let asked = arguments.mode.as_deref().or(defect.map(|defect| defect.mode));
+            if asked.is_some_and(|asked| asked != mode.name) {
+                continue;
+            }
+            let scenario = Scenario {
+                defect: arguments.defect.clone(),
+                nodes: arguments.nodes,
+                clients: arguments.clients,
+                operations: arguments.operations as usize,
+                stop_ms,
+                faults: faults.clone(),
+                ..Scenario::new(pairing.system(), mode.name)
+            };
+            wanted.push((&**pairing, scenario));
+        }
+    }
+    if !wanted.is_empty() {
+        return Ok(wanted);
+    }
+    modes.sort_unstable();
+    modes.dedup();
+    defects.sort_unstable();
+    defects.dedup();
+    let missing = [
+        ("workload", &arguments.workload, workloads),
+        ("defect", &arguments.defect, defects),
+        ("mode", &arguments.mode, modes),
+    ];
+    for (what, asked, known) in missing {
+        if let Some(asked) = asked
+            && !known.contains(&asked.as_str())
+        {
+            return Err(unknown(what, asked, &known));
+        }
+    }
+    Err(Trouble("nothing to run: no system serves all that was asked for".to_owned()))
+}
+
+fn faults(list: &str) -> Result<Vec<&'static str>, Trouble> {
+    let known: Vec<&'static str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
+    match list {
+        "all" => return Ok(known),
+        "none" => return Ok(Vec::new()),
+        _ => {}
+    }
+    list.split(',')
+        .map(str::trim)
+        .map(|name| known.iter().copied().find(|known| *known == name).ok_or_else(|| unknown("fault", name, &known)))
+        .collect()
+}
+
+fn seeds(arguments: &RunArguments) -> Result<std::ops::Range<u64>, Trouble> {
+    let bad = |text: &str| Trouble(format!("--seeds {text:?}: expected A..B with A below B, for example 0..100"));
+    match (&arguments.seed, &arguments.seeds) {
+        (Some(seed), _) => Ok(*seed..seed.saturating_add(1)),
+        (None, Some(text)) => {
+            let (from, to) = text.split_once("..").ok_or_else(|| bad(text))?;
+            let range = from.parse().map_err(|_| bad(text))?..to.parse().map_err(|_| bad(text))?;
+            if range.is_empty() { Err(bad(text)) } else { Ok(range) }
+        }
+        (None, None) if arguments.defect.is_some() => Ok(0..200),
+        (None, None) => Ok(0..40),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<u64, Trouble> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let factor = match unit {
+        "ms" => 1.0,
+        "s" => 1_000.0,
+        "m" => 60_000.0,
+        _ => 0.0,
+    };
+    match number.parse::<f64>() {
+        Ok(number) if (1.0..=3_600_000.0).contains(&(number * factor)) => Ok((number * factor) as u64),
+        _ => Err(Trouble(format!("--time {text:?}: expected a time up to an hour with its unit: 6s, 1500ms, 2m"))),
+    }
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    schema: &'static str,
+    planned: usize,
+    runs: usize,
+    valid: usize,
+    invalid: usize,
+    undecided: usize,
+    operations: usize,
+    simulated_seconds: f64,
+    seconds: f64,
+    reach: BTreeMap<&'a str, u64>,
+    causes: BTreeMap<String, usize>,
+}
+
+fn sum_up(
+    records: &[RunRecord],
+    planned: usize,
+    took: Duration,
+    out: Option<&Path>,
+    json: bool,
+) -> Result<Status, Trouble> {
+    let count = |word| records.iter().filter(|record| record.verdict == word).count();
+    let (valid, invalid, undecided) = (count(Word::Valid), count(Word::Invalid), count(Word::Unknown));
+    let mut reach: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut causes: BTreeMap<String, usize> = BTreeMap::new();
+    for record in records {
+        record.reach.iter().for_each(|(mark, times)| *reach.entry(mark).or_default() += times);
+        if record.verdict != Word::Valid {
+            *causes.entry(cause(record)).or_default() += 1;
+        }
+    }
+    let status = match (invalid, undecided) {
+        (0, 0) => Status::Held,
+        (0, _) => Status::Undecided,
+        _ => Status::Broken,
+    };
+    if json {
+        let operations = records.iter().map(|r| r.operations.ok + r.operations.fail + r.operations.info).sum();
+        print(serde_json::to_string(&Summary {
+            schema: "shakedown/summary/1",
+            planned,
+            runs: records.len(),
+            valid,
+            invalid,
+            undecided,
+            operations,
+            simulated_seconds: records.iter().map(|record| record.simulated_seconds).sum(),
+            seconds: took.as_secs_f64(),
+            reach,
+            causes,
+        })?);
+        return Ok(status);
+    }
+    report::table(records);
+    print("");
+    let reached: Vec<String> = reach.iter().map(|(mark, times)| format!("{mark} {times}")).collect();
+    if !reached.is_empty() {
+        print(format_args!("reached  {}", reached.join(", ")));
+    }
+    if records.len() < planned && INTERRUPTED.load(Ordering::Relaxed) {
+        print(format_args!("interrupted after {} of {planned} runs; what is finished is kept", records.len()));
+    }
+    let rate = records.len() as f64 / took.as_secs_f64().max(0.001);
+    let place = out.map(|out| format!("; {}", out.join("index.html").display())).unwrap_or_default();
+    print(format_args!(
+        "{} runs, {invalid} failing ({} causes), {undecided} undecided, {:.1} s, {rate:.1} runs/s{place}",
+        records.len(),
+        causes.len(),
+        took.as_secs_f64(),
+    ));
+    Ok(status)
+}
+
+/// How far a campaign has come: a bar on a terminal, else a line every ten seconds.
+struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+    planned: usize,
+    finished: usize,
+    failing: usize,
+    begun: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    fn new(planned: usize, json: bool) -> Progress {
+        let terminal = std::io::stderr().is_terminal() && !json;
+        let bar = if terminal { ProgressBar::new(planned as u64) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} seeds  {msg}  {per_sec}  {eta} left  {wide_bar}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        Progress { bar, plain: !terminal, planned, finished: 0, failing: 0, begun: now, said: now }
+    }
+
+    fn finished(&mut self, record: &RunRecord) {
+        self.finished += 1;
+        self.failing += usize::from(record.verdict == Word::Invalid);
+        self.bar.inc(1);
+        self.bar.set_message(format!("{} failing", self.failing));
+        if self.plain && self.said.elapsed() > Duration::from_secs(10) {
+            self.said = Instant::now();
+            let rate = self.finished as f64 / self.begun.elapsed().as_secs_f64();
+            anstream::eprintln!("{}/{} seeds  {} failing  {rate:.1}/s", self.finished, self.planned, self.failing);
+        }
+    }
+
+    fn aside(&self, act: impl FnOnce()) {
+        self.bar.suspend(act);
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,149 @@
+//! What a run proves: each claim judged, and all that was seen to be wrong.
+//!
+//! A run fails when something that its mode claims is broken, when a node panics, when an invariant that belongs to no claim
+//! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
+
+use shakedown_checkers::{Anomaly, Budget, History, ModelName, Verdict, convergence, linearizability};
+use shakedown_results::{AnomalyRecord, ClaimRecord, Outcomes, RUN_SCHEMA, RunRecord, Word};
+use shakedown_systems::{Claim, Mode};
+
+use crate::plan::Plan;
+use crate::runner::{Finding, Happened};
+
+/// The budget of a run's search: deterministic, and far beyond what valid histories of this size need.
+const BUDGET: Budget = Budget { configurations: 3_000_000 };
+
+/// Judges a run.
+pub fn judge<O>(plan: &Plan<O>, mode: &Mode, model: ModelName, marks: &[(&str, &str)], happened: &Happened) -> RunRecord {
+    let judged: Vec<Judged> = Claim::ALL.iter().filter_map(|claim| judge_claim(*claim, mode, model, happened)).collect();
+    let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
+    for judged in &judged {
+        let claimed = mode.claims.contains(&judged.claim);
+        anomalies.extend(judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim, claimed, &happened.history)));
+    }
+    // What clients saw tells more than what broke inside.
+    anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.operations.is_empty(), anomaly.operations.len(), anomaly.at));
+    let claims: Vec<ClaimRecord> = mode
+        .claims
+        .iter()
+        .map(|claim| ClaimRecord {
+            claim: claim.name().to_owned(),
+            verdict: judged.iter().find(|judged| judged.claim == *claim).map_or(Word::Unknown, |judged| judged.word),
+        })
+        .collect();
+    let [ok, fail, info] = happened.history.outcomes();
+    let mut undecided = judged.iter().find_map(|judged| judged.undecided.clone());
+    let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
+    if ok == 0 && verdict == Word::Valid {
+        verdict = Word::Unknown;
+        undecided = Some("no operation succeeded: there was nothing to judge".to_owned());
+    }
+    if anomalies.iter().any(|anomaly| anomaly.claimed) {
+        verdict = Word::Invalid;
+    }
+    let run = name(plan);
+    RunRecord {
+        schema: RUN_SCHEMA.to_owned(),
+        replay: format!("shakedown replay {run}"),
+        run,
+        system: plan.system.clone(),
+        mode: plan.mode.clone(),
+        workload: plan.workload.clone(),
+        seed: plan.seed,
+        defect: plan.defect.clone(),
+        verdict,
+        claims,
+        fingerprint: fingerprint(&judged),
+        anomalies,
+        operations: Outcomes { ok, fail, info },
+        faults: plan.faults.len(),
+        recovered: happened.phases.recovered.is_some(),
+        simulated_seconds: happened.phases.ended as f64 / 1e9,
+        seconds: 0.0,
+        events_hash: format!("{:016x}", happened.hash),
+        directory: None,
+        undecided,
+        nodes: plan.nodes.clone(),
+        applied_faults: happened.faults.clone(),
+        phases: happened.phases,
+        reach: marks
+            .iter()
+            .map(|(mark, _)| ((*mark).to_owned(), happened.reach.get(mark).copied().unwrap_or(0)))
+            .collect(),
+        messages: happened.messages,
+    }
+}
+
+/// The name of the run of a plan: `raft-kv-log-kv-1`.
+pub fn name<O>(plan: &Plan<O>) -> String {
+    let defect = plan.defect.as_ref().map(|defect| format!("-{defect}")).unwrap_or_default();
+    format!("{}-{}-{}-{}{defect}", plan.system, plan.mode, plan.workload, plan.seed)
+}
+
+struct Judged {
+    claim: Claim,
+    word: Word,
+    anomalies: Vec<Anomaly>,
+    undecided: Option<String>,
+}
+
+impl Judged {
+    fn by(claim: Claim, verdict: Verdict) -> Judged {
+        let (word, anomalies, undecided) = match verdict {
+            Verdict::Valid => (Word::Valid, Vec::new(), None),
+            Verdict::Invalid(anomalies) => (Word::Invalid, anomalies, None),
+            Verdict::Unknown(undecided) => (Word::Unknown, Vec::new(), Some(undecided.reason)),
+        };
+        Judged { claim, word, anomalies, undecided }
+    }
+}
+
+/// Judges a claim; `None` if the run shows nothing of it and the mode does not claim it.
+fn judge_claim(claim: Claim, mode: &Mode, model: ModelName, happened: &Happened) -> Option<Judged> {
+    match claim {
+        Claim::Linearizable => {
+            let verdict = linearizability::check(&happened.history, model, None, BUDGET)
+                .expect("a workload's operations fit its own model");
+            Some(Judged::by(claim, verdict))
+        }
+        // Its proof is inside: the system's own invariants watched every read.
+        Claim::Prefix => mode.claims.contains(&claim).then(|| {
+            let broken = happened.findings.iter().any(|finding| finding.claim == Some(Claim::Prefix));
+            let word = if broken { Word::Invalid } else { Word::Valid };
+            Judged { claim, word, anomalies: Vec::new(), undecided: None }
+        }),
+        Claim::Eventual => happened.quiet.map(|quiet| Judged::by(claim, convergence::check(&happened.history, quiet))),
+    }
+}
+
+/// The strongest of what held.
+fn fingerprint(judged: &[Judged]) -> Vec<String> {
+    let held: Vec<&str> = judged.iter().filter(|j| j.word == Word::Valid).map(|j| j.claim.name()).collect();
+    let strongest = if held.contains(&Claim::Linearizable.name()) { &held[..1] } else { &held[..] };
+    strongest.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
+    AnomalyRecord {
+        name: finding.name.to_owned(),
+        breaks: finding.claim.map_or(finding.name, Claim::name).to_owned(),
+        claimed: finding.claim.is_none_or(|claim| mode.claims.contains(&claim)),
+        operations: Vec::new(),
+        sentence: finding.sentence.clone(),
+        why: Vec::new(),
+        at: Some(finding.at),
+    }
+}
+
+fn proved(anomaly: &Anomaly, claim: Claim, claimed: bool, history: &History) -> AnomalyRecord {
+    let operations = anomaly.operations();
+    AnomalyRecord {
+        name: anomaly.name.to_owned(),
+        breaks: claim.name().to_owned(),
+        claimed,
+        operations: operations.iter().map(|id| history.operation(*id).index()).collect(),
+        sentence: anomaly.sentence.clone(),
+        why: anomaly.why.clone(),
+        at: operations.iter().filter_map(|id| history.operation(*id).completed_at()).max(),
+    }
+}

@@ -1,0 +1,114 @@
+//! The directory of a run: `plan.json history.jsonl trace.jsonl verdict.json report.html`.
+//!
+//! It appears whole or not at all: the files are written beside it, and it is put in place when they are complete.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use shakedown_checkers::History;
+use shakedown_checkers::history::write_json_lines;
+use thiserror::Error;
+
+use crate::page::{self, RunPage};
+use crate::record::RunRecord;
+use crate::trace::TraceLine;
+
+/// What could not be written, and why.
+#[derive(Debug, Error)]
+#[error("{path}: {source}")]
+pub struct WriteError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the operating system says.
+    pub source: io::Error,
+}
+
+/// Everything that is known of a run.
+pub struct Run<'a> {
+    /// What was found.
+    pub record: &'a RunRecord,
+    /// What clients saw.
+    pub history: &'a History,
+    /// What nodes and clients said.
+    pub trace: &'a [TraceLine],
+    /// The plan, as its file holds it.
+    pub plan: &'a str,
+}
+
+/// Makes sure that runs can be written below a directory, which is made if it is not there.
+///
+/// # Errors
+/// If they cannot.
+pub fn prepare(root: &Path) -> Result<(), WriteError> {
+    let failed = |source| WriteError { path: root.to_owned(), source };
+    fs::create_dir_all(root).map_err(failed)?;
+    tempfile::Builder::new().prefix(".probe").tempfile_in(root).map_err(failed)?;
+    Ok(())
+}
+
+/// Writes a run below a directory, in place of what its name stood for before; tells where.
+///
+/// # Errors
+/// If it cannot be written; nothing half written is left.
+pub fn write(root: &Path, run: &Run<'_>) -> Result<PathBuf, WriteError> {
+    let target = root.join(&run.record.run);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WriteError { path, source }
+    };
+    let part = tempfile::Builder::new().prefix(".run").suffix(".part").tempdir_in(root).map_err(failed(root))?;
+    let file = |name: &str, fill: &dyn Fn(&mut BufWriter<File>) -> io::Result<()>| {
+        let path = part.path().join(name);
+        let write = || {
+            let mut out = BufWriter::new(File::create(&path)?);
+            fill(&mut out)?;
+            out.flush()
+        };
+        write().map_err(failed(&target.join(name)))
+    };
+    file("plan.json", &|out| out.write_all(run.plan.as_bytes()))?;
+    file("history.jsonl", &|out| write_json_lines(run.history, out))?;
+    file("trace.jsonl", &|out| write_trace(run.trace, out))?;
+    file("verdict.json", &|out| {
+        serde_json::to_writer_pretty(&mut *out, run.record)?;
+        out.write_all(b"\n")
+    })?;
+    let plan = serde_json::from_str(run.plan).unwrap_or_default();
+    let page = page::render(&RunPage { record: run.record, history: run.history, trace: run.trace, plan: &plan });
+    file("report.html", &|out| out.write_all(page.as_bytes()))?;
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(failed(&target))?;
+    }
+    fs::rename(part.keep(), &target).map_err(failed(&target))?;
+    Ok(target)
+}
+
+/// Writes a trace as its file holds it.
+///
+/// # Errors
+/// If `out` fails.
+pub fn write_trace(trace: &[TraceLine], out: &mut impl Write) -> io::Result<()> {
+    for line in trace {
+        serde_json::to_writer(&mut *out, line)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// Writes a file below a directory, whole or not at all.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_file(root: &Path, name: &str, content: &str) -> Result<PathBuf, WriteError> {
+    let target = root.join(name);
+    let write = || {
+        let mut part = tempfile::Builder::new().suffix(".part").tempfile_in(root)?;
+        part.write_all(content.as_bytes())?;
+        part.persist(&target).map_err(|error| error.error)
+    };
+    match write() {
+        Ok(_) => Ok(target),
+        Err(source) => Err(WriteError { path: target, source }),
+    }
+}
