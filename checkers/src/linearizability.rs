@@ -38,7 +38,8 @@ use search::Found;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
-/// `initial` is what registers hold at first: nil where it is not given.
+/// `initial` is what registers hold at first: nil where it is not given. Where it is given and nobody writes nil, no register ever
+/// holds nil; a read that returned nil is then one whose value was not recorded, as in Knossos, and any value satisfies it.
 ///
 /// # Errors
 /// If an operation does not fit the model.

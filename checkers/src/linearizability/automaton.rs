@@ -11,11 +11,14 @@ use super::object::Call;
 /// A state, as an integer.
 pub(super) type State = u32;
 
+/// The class of an operation of which nothing is known: it neither shows nor changes anything.
+pub(super) const NOTHING: u32 = u32::MAX;
+
 /// A sequential specification over integers.
 pub(super) trait Automaton {
     /// The state before the first operation.
     fn initial(&self) -> State;
-    /// What an operation does, as a number; [`u32::MAX`] for one that did not happen.
+    /// What an operation does, as a number; [`NOTHING`] for a read without a value.
     fn class(&self, operation: OperationId) -> u32;
     /// The state after an operation of this class, or `None` where it is not legal.
     fn step(&mut self, state: State, class: u32) -> Option<State>;
@@ -75,6 +78,7 @@ impl Registers {
         let mut registers =
             Registers { initial: ValueId::NIL, classes: Vec::new(), effects: Vec::new(), more: Default::default() };
         registers.initial = initial.map_or(ValueId::NIL, |value| registers.id_of(history, value));
+        let unrecorded = registers.initial != ValueId::NIL && !writes_nil(history);
         let mut numbers: FxHashMap<Effect, u32> = FxHashMap::default();
         let mut pairs: FxHashMap<ValueId, (ValueId, ValueId)> = FxHashMap::default();
         for operation in history.operations() {
@@ -85,9 +89,11 @@ impl Registers {
                 problem,
             };
             let effect = match operation.function() {
-                "read" if operation.outcome() == Outcome::Ok => Effect::Read(operation.result_id()),
+                "read" if operation.outcome() == Outcome::Ok && !(unrecorded && operation.result_id() == ValueId::NIL) => {
+                    Effect::Read(operation.result_id())
+                }
                 "read" => {
-                    registers.classes.push(u32::MAX);
+                    registers.classes.push(NOTHING);
                     continue;
                 }
                 "write" => Effect::Write(operation.argument_id()),
@@ -125,6 +131,15 @@ impl Registers {
     }
 }
 
+/// Whether nil is among the values that the registers may come to hold.
+fn writes_nil(history: &History) -> bool {
+    history.operations().any(|operation| match (operation.function(), operation.argument().as_pair()) {
+        ("write", _) => operation.argument_id() == ValueId::NIL,
+        ("cas", Some((_, new))) => *new == Value::Nil,
+        _ => false,
+    })
+}
+
 impl Automaton for Registers {
     fn initial(&self) -> State {
         self.initial.0
@@ -159,7 +174,7 @@ impl Automaton for Registers {
         noticed.extend(calls.iter().filter(|call| call.must).filter_map(|call| effect(call).needs()));
         loop {
             let before = noticed.len();
-            for call in calls.iter().filter(|call| !call.must && call.class != u32::MAX) {
+            for call in calls.iter().filter(|call| !call.must && call.class != NOTHING) {
                 if let Effect::Cas(expected, new) = effect(call)
                     && noticed.contains(&new)
                 {
@@ -172,7 +187,7 @@ impl Automaton for Registers {
         }
         let matters = |call: &Call| {
             call.must
-                || (call.class != u32::MAX
+                || (call.class != NOTHING
                     && !self.observes(call.class)
                     && effect(call).writes().is_some_and(|value| noticed.contains(&value)))
         };

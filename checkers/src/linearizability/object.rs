@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::History;
 use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, ValueId};
 
-use super::automaton::Automaton;
+use super::automaton::{Automaton, NOTHING};
 
 /// The operations on one object, in the order of their invocations.
 #[derive(Clone, Debug)]
@@ -51,10 +51,11 @@ impl Object {
             .map(|&id| history.operation(id))
             .filter(|operation| operation.outcome() != Outcome::Fail)
             .map(|operation| {
-                let must = operation.outcome() == Outcome::Ok;
+                let class = automaton.class(operation.id());
+                let must = operation.outcome() == Outcome::Ok && class != NOTHING;
                 Call {
                     operation: operation.id(),
-                    class: automaton.class(operation.id()),
+                    class,
                     invoked: operation.invoked(),
                     closed: if must { operation.completed() } else { NEVER },
                     must,

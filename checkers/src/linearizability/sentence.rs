@@ -54,7 +54,8 @@ impl Words<'_> {
             .collect();
         let real = |writer: &&Operation<'_>| writer.outcome() != Outcome::Fail;
         if writers.is_empty() {
-            return Some(("garbage-read", format!("{did}, although nobody ever wrote {shown}")));
+            let why = if shown == "nil" { "it was never empty".to_owned() } else { format!("nobody ever wrote {shown}") };
+            return Some(("garbage-read", format!("{did}, although {why}")));
         }
         let Some(writer) = writers.iter().find(real) else {
             let told = format!("{did}, although the only write of {shown}, by process {}, failed", writers[0].process());
@@ -73,18 +74,21 @@ impl Words<'_> {
         (first, one): (Operation<'_>, Effect),
         (second, other): (Operation<'_>, Effect),
     ) -> Option<(&'static str, String)> {
+        let known = one.writes().or(one.needs());
         if first.completed() < second.invoked()
-            && let (Some(written), Some(needed)) = (one.writes(), other.needs())
-            && written != needed
+            && let (Some(known), Some(needed)) = (known, other.needs())
+            && known != needed
         {
-            let over = self.at(first.completed_at(), first.completed());
-            let place = self.place();
+            let earlier = self.at(first.completed_at(), first.completed());
+            let later = match needed_value(second).as_str() {
+                "nil" => format!("nobody emptied {} after that", self.place()),
+                value => format!("nobody wrote {value} to {} after that", self.place()),
+            };
             let told = format!(
-                "{}, although process {} had completed {} {over} and nobody wrote {} to {place} after that",
+                "{}, although process {} had completed {} {earlier} and {later}",
                 self.did(second),
                 first.process(),
                 gerund(first),
-                needed_value(second),
             );
             return Some(("stale-read", told));
         }
@@ -117,9 +121,7 @@ impl Words<'_> {
         let mut lines: Vec<String> = operations
             .iter()
             .map(|operation| {
-                let from = self.at(operation.invoked_at(), operation.invoked());
-                let to = self.at(operation.completed_at(), operation.completed());
-                format!("#{}: {}, between {from} and {to}", operation.index(), self.did_plainly(*operation))
+                format!("#{}: {}, {}", operation.index(), self.did_plainly(*operation), span(*operation))
             })
             .collect();
         for (n, later) in operations.iter().enumerate() {
@@ -181,9 +183,18 @@ impl Words<'_> {
     }
 }
 
+/// `from 0.871 s to 0.902 s`.
+fn span(operation: Operation<'_>) -> String {
+    match (operation.invoked_at(), operation.completed_at()) {
+        (Some(from), Some(to)) => format!("from {:.3} s to {:.3} s", from as f64 / 1e9, to as f64 / 1e9),
+        _ => format!("from event {} to event {}", operation.invoked(), operation.completed()),
+    }
+}
+
 fn gerund(operation: Operation<'_>) -> String {
     match (operation.function(), operation.argument().as_pair()) {
         ("cas", Some((expected, new))) => format!("replacing {expected} by {new}"),
+        ("read", _) => format!("reading {}", operation.result()),
         _ => format!("writing {}", operation.argument()),
     }
 }
