@@ -15,7 +15,7 @@
 //! ones did not happen.
 //!
 //! *Method:* just-in-time linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first:
-//! see [`search`]. A violation is cut down to the fewest operations that prove it: see [`explain`].
+//! see `search.rs`. A violation is cut down to the fewest operations that prove it: see `explain.rs`.
 //!
 //! *Cost:* deciding linearizability is NP-complete (Gibbons & Korach 1997). The search is linear where few operations
 //! overlap, and exponential in the number of overlapping writes at worst; a [`Budget`] bounds it.

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, NEVER, Process};
-use shakedown_checkers::{Budget, History, ModelName, Operation, OperationId, Outcome, Value, Verdict, linearizability};
+use shakedown_checkers::{
+    Budget, History, ModelName, Operation, OperationId, Outcome, Value, Verdict, linearizability,
+};
 
 /// What one process does next: begin something if it is idle, else end what it began.
 #[derive(Clone, Debug)]
@@ -112,18 +114,21 @@ fn orders(operations: &[(Operation<'_>, bool)], placed: &mut Vec<bool>, state: &
         if placed[at] {
             continue;
         }
-        let waits = operations.iter().zip(placed.iter()).any(|(other, placed)| {
-            other.1 && !placed && closes(other) < operations[at].0.invoked()
-        });
+        let waits = operations
+            .iter()
+            .zip(placed.iter())
+            .any(|(other, placed)| other.1 && !placed && closes(other) < operations[at].0.invoked());
         if waits {
             continue;
         }
         if let Some(next) = step(operations[at].0, operations[at].1, state) {
             placed[at] = true;
             // An operation that is not placed before its end never is: it must not come after what began later.
-            let late = operations.iter().zip(placed.iter()).enumerate().any(|(n, (other, placed))| {
-                n != at && *placed && closes(&operations[at]) < other.0.invoked()
-            });
+            let late = operations
+                .iter()
+                .zip(placed.iter())
+                .enumerate()
+                .any(|(n, (other, placed))| n != at && *placed && closes(&operations[at]) < other.0.invoked());
             if !late && orders(operations, placed, &next) {
                 return true;
             }
@@ -170,8 +175,11 @@ fn agrees_with_the_definition(history: &History, model: ModelName) -> Result<(),
     for anomaly in verdict.anomalies() {
         let key = history.operation(anomaly.proof[0]).key_id();
         let object = history.restricted_to(|id| history.operation(id).key_id() == key);
-        let rows: Vec<OperationId> =
-            history.operations().filter(|operation| operation.key_id() == key).map(|operation| operation.id()).collect();
+        let rows: Vec<OperationId> = history
+            .operations()
+            .filter(|operation| operation.key_id() == key)
+            .map(|operation| operation.id())
+            .collect();
         let proves = |id: OperationId| anomaly.proof.contains(&rows[id.row()]);
         prop_assert!(!has_order(&object, proves), "the proof {:?} does not prove it", anomaly.proof);
         for spared in &anomaly.proof {

@@ -116,14 +116,16 @@ where
         })?;
         let defect = match &plan.defect {
             None => None,
-            Some(name) => Some(S::DEFECTS.iter().find(|defect| defect.name == name).ok_or_else(|| PlanError::Nonsense {
-                place: "defect".to_owned(),
-                problem: format!(
-                    "{} has no defect {name:?}; its defects are {}",
-                    S::NAME,
-                    names(S::DEFECTS.iter().map(|defect| defect.name).collect())
-                ),
-            })?),
+            Some(name) => {
+                Some(S::DEFECTS.iter().find(|defect| defect.name == name).ok_or_else(|| PlanError::Nonsense {
+                    place: "defect".to_owned(),
+                    problem: format!(
+                        "{} has no defect {name:?}; its defects are {}",
+                        S::NAME,
+                        names(S::DEFECTS.iter().map(|defect| defect.name).collect())
+                    ),
+                })?)
+            }
         };
         let happened = runner::run::<S, W>(plan, &self.workload, mode, defect);
         let record = judge::judge(plan, mode, self.workload.model(), S::MARKS, &happened);
@@ -194,8 +196,7 @@ fn break_lines(json: &str) -> String {
         out.push('\n');
         out.extend(std::iter::repeat_n(' ', depth));
     };
-    let mut rest = json.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
+    for (at, c) in json.char_indices() {
         if in_text {
             out.push(c);
             in_text = escaped || c != '"';
@@ -248,7 +249,7 @@ mod tests {
         for pairing in pairings() {
             let text = pairing.plan_text(&scenario, 3);
             let plan: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
-            assert_eq!(plan_text(&plan), text);
+            assert!(plan_text(&plan) == text, "the text differs");
             assert!(text.lines().count() > plan.operations());
         }
     }

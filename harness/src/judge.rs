@@ -14,15 +14,24 @@ use crate::runner::{Finding, Happened};
 const BUDGET: Budget = Budget { configurations: 3_000_000 };
 
 /// Judges a run.
-pub fn judge<O>(plan: &Plan<O>, mode: &Mode, model: ModelName, marks: &[(&str, &str)], happened: &Happened) -> RunRecord {
-    let judged: Vec<Judged> = Claim::ALL.iter().filter_map(|claim| judge_claim(*claim, mode, model, happened)).collect();
+pub fn judge<O>(
+    plan: &Plan<O>,
+    mode: &Mode,
+    model: ModelName,
+    marks: &[(&str, &str)],
+    happened: &Happened,
+) -> RunRecord {
+    let judged: Vec<Judged> =
+        Claim::ALL.iter().filter_map(|claim| judge_claim(*claim, mode, model, happened)).collect();
     let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
     for judged in &judged {
         let claimed = mode.claims.contains(&judged.claim);
-        anomalies.extend(judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim, claimed, &happened.history)));
+        anomalies
+            .extend(judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim, claimed, &happened.history)));
     }
     // What clients saw tells more than what broke inside.
-    anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.operations.is_empty(), anomaly.operations.len(), anomaly.at));
+    anomalies
+        .sort_by_key(|anomaly| (!anomaly.claimed, anomaly.operations.is_empty(), anomaly.operations.len(), anomaly.at));
     let claims: Vec<ClaimRecord> = mode
         .claims
         .iter()

@@ -13,12 +13,6 @@
 //! [`plan`], [`runner`], [`nemesis`] and [`simulation`], in that order. A system goes in through [`System`]; how, says
 //! CONTRIBUTING.md.
 
-#[cfg(not(tokio_unstable))]
-compile_error!(
-    "Shakedown's runs repeat only if tokio is seeded: build with RUSTFLAGS='--cfg tokio_unstable', or with this in \
-     .cargo/config.toml: [build] rustflags = [\"--cfg\", \"tokio_unstable\"]"
-);
-
 pub mod campaign;
 pub mod catalogue;
 pub mod chance;

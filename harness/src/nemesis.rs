@@ -409,11 +409,7 @@ fn describe(fault: &FaultKind, nodes: &[String], leader: Option<Host>) -> String
         _ => name.clone(),
     };
     let list = |names: &[String]| {
-        if names.len() == nodes.len() {
-            "all".to_owned()
-        } else {
-            names.iter().map(name).collect::<Vec<_>>().join(" ")
-        }
+        if names.len() == nodes.len() { "all".to_owned() } else { names.iter().map(name).collect::<Vec<_>>().join(" ") }
     };
     match fault {
         FaultKind::Partition { sides } if sides.len() == 1 => format!("{} | the others", list(&sides[0])),

@@ -320,7 +320,10 @@ impl<O> Plan<O> {
         for (at, fault) in self.faults.iter().enumerate() {
             self.validate_fault(&format!("faults[{at}]"), fault)?;
             if self.faults[..at].iter().any(|other| other.id == fault.id) {
-                return Err(nonsense(format!("faults[{at}].id"), format!("{} is the number of another fault", fault.id)));
+                return Err(nonsense(
+                    format!("faults[{at}].id"),
+                    format!("{} is the number of another fault", fault.id),
+                ));
             }
         }
         Ok(())

@@ -20,8 +20,8 @@ use crate::plan::Plan;
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
-use crate::simulation::stage::{self, Datum, Recording};
 pub use crate::simulation::stage::Said;
+use crate::simulation::stage::{self, Datum, Recording};
 
 /// The host on which all clients live.
 pub const CLIENTS: &str = "clients";
@@ -106,7 +106,7 @@ where
         digest: Xxh3::new(),
         broken: false,
     };
-    run.to_its_end(plan.stop_ms, plan.recovery_ms, plan.quiet_ms, &plan.healed)
+    run.through_all_phases(plan.stop_ms, plan.recovery_ms, plan.quiet_ms, &plan.healed)
 }
 
 fn hosts<S, W>(
@@ -144,7 +144,8 @@ where
         hosts.push((own_name, Box::new(process)));
     }
     let host = cluster.len();
-    let (system, shared, plans, workload) = (Rc::clone(system), Rc::clone(shared), plan.clients.clone(), workload.clone());
+    let (system, shared, plans, workload) =
+        (Rc::clone(system), Rc::clone(shared), plan.clients.clone(), workload.clone());
     let process = move || {
         for (number, plan) in (0..).zip(&plans) {
             let context = Client::new(
@@ -186,8 +187,8 @@ struct Run<'a, E> {
 }
 
 impl<E: Engine> Run<'_, E> {
-    fn to_its_end(mut self, stop_ms: u64, recovery_ms: u64, quiet_ms: u64, healed: &[String]) -> Happened {
-        while !self.broken && self.step < stop_ms && !(self.all_done() && !self.nemesis.is_busy(stop_ms)) {
+    fn through_all_phases(mut self, stop_ms: u64, recovery_ms: u64, quiet_ms: u64, healed: &[String]) -> Happened {
+        while !self.broken && self.step < stop_ms && (!self.all_done() || self.nemesis.is_busy(stop_ms)) {
             self.advance();
         }
         let deeds = self.nemesis.heal(healed, self.step);

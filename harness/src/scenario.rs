@@ -1,7 +1,7 @@
 //! How a seed becomes a plan.
 
-use rand::seq::{IndexedRandom, SliceRandom};
 use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use shakedown_workloads::Workload;
 
@@ -69,7 +69,8 @@ impl Scenario {
     }
 
     fn client<W: Workload>(&self, workload: &W, seed: Seed, client: u32) -> ClientPlan<W::Planned> {
-        let planned = workload.plan(client, self.clients, self.operations, &mut seed.stream(&format!("client/{client}")));
+        let planned =
+            workload.plan(client, self.clients, self.operations, &mut seed.stream(&format!("client/{client}")));
         let mut rests = seed.stream(&format!("rest/{client}"));
         let steps = planned.into_iter().map(|operation| Step { after_ms: rests.random_range(0..=18), operation });
         ClientPlan { operations: steps.collect() }

@@ -22,7 +22,12 @@ pub struct Kv {
 impl Default for Kv {
     /// Eight keys, and every written value is new: the cheapest to check, and a lost write cannot hide behind an equal one.
     fn default() -> Kv {
-        Kv { name: "kv", summary: "read, write and cas on eight keys; no value is written twice", keys: 8, values: None }
+        Kv {
+            name: "kv",
+            summary: "read, write and cas on eight keys; no value is written twice",
+            keys: 8,
+            values: None,
+        }
     }
 }
 
@@ -116,7 +121,8 @@ impl Workload for Kv {
                 let key = chance.random_range(0..self.keys);
                 let kind = chance.random_range(0..100);
                 let fresh = nth as i64 * i64::from(clients) + i64::from(client) + 1;
-                let drawn = |chance: &mut _| self.values.map_or(fresh, |values| RngExt::random_range(chance, 0..values));
+                let drawn =
+                    |chance: &mut _| self.values.map_or(fresh, |values| RngExt::random_range(chance, 0..values));
                 match (kind, self.values) {
                     (0..50, _) => Planned::Read { key },
                     (50..80, _) => Planned::Write { key, value: drawn(chance) },
@@ -136,9 +142,7 @@ impl Workload for Kv {
             Planned::Read { key } => Operation::Read { key },
             Planned::Write { key, value } => Operation::Write { key, value },
             Planned::Cas { key, expected, new } => Operation::Cas { key, expected: Some(expected), new },
-            Planned::CasLast { key, new } => {
-                Operation::Cas { key, expected: memory.get(&key).copied().flatten(), new }
-            }
+            Planned::CasLast { key, new } => Operation::Cas { key, expected: memory.get(&key).copied().flatten(), new },
         }
     }
 

@@ -89,7 +89,9 @@ impl Registers {
                 problem,
             };
             let effect = match operation.function() {
-                "read" if operation.outcome() == Outcome::Ok && !(unrecorded && operation.result_id() == ValueId::NIL) => {
+                "read"
+                    if operation.outcome() == Outcome::Ok && !(unrecorded && operation.result_id() == ValueId::NIL) =>
+                {
                     Effect::Read(operation.result_id())
                 }
                 "read" => {

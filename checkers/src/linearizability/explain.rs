@@ -26,8 +26,7 @@ pub(super) fn explain<A: Automaton + ?Sized>(
     automaton: &mut A,
 ) -> Anomaly {
     let prefix = up_to(calls, deepest);
-    let proof: Vec<OperationId> =
-        minimal(&prefix, automaton).into_iter().map(|at| prefix[at].operation).collect();
+    let proof: Vec<OperationId> = minimal(&prefix, automaton).into_iter().map(|at| prefix[at].operation).collect();
     let sources = sources(history, object, &proof, automaton);
     sentence::describe(history, object, proof, sources, automaton)
 }
@@ -95,7 +94,8 @@ fn sources<A: Automaton + ?Sized>(
             continue;
         }
         let seen_by = history.operation(observer).completed();
-        let source = object.operations.iter().rev().find(|id| writes(id) && history.operation(**id).invoked() < seen_by);
+        let source =
+            object.operations.iter().rev().find(|id| writes(id) && history.operation(**id).invoked() < seen_by);
         sources.extend(source.or_else(|| object.operations.iter().find(|id| writes(id))));
     }
     sources.sort_unstable();

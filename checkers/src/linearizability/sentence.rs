@@ -54,16 +54,21 @@ impl Words<'_> {
             .collect();
         let real = |writer: &&Operation<'_>| writer.outcome() != Outcome::Fail;
         if writers.is_empty() {
-            let why = if shown == "nil" { "it was never empty".to_owned() } else { format!("nobody ever wrote {shown}") };
+            let why =
+                if shown == "nil" { "it was never empty".to_owned() } else { format!("nobody ever wrote {shown}") };
             return Some(("garbage-read", format!("{did}, although {why}")));
         }
         let Some(writer) = writers.iter().find(real) else {
-            let told = format!("{did}, although the only write of {shown}, by process {}, failed", writers[0].process());
+            let told =
+                format!("{did}, although the only write of {shown}, by process {}, failed", writers[0].process());
             return Some(("aborted-read", told));
         };
         (writer.invoked() > operation.completed()).then(|| {
             let began = self.at(writer.invoked_at(), writer.invoked());
-            let told = format!("{did}, although the first write of {shown}, by process {}, began only {began}", writer.process());
+            let told = format!(
+                "{did}, although the first write of {shown}, by process {}, began only {began}",
+                writer.process()
+            );
             ("future-read", told)
         })
     }
@@ -111,8 +116,10 @@ impl Words<'_> {
     fn any(&self, operations: &[Operation<'_>]) -> (&'static str, String) {
         let list: Vec<String> = operations.iter().map(|operation| format!("#{}", operation.index())).collect();
         let last = operations.iter().max_by_key(|operation| operation.completed());
-        let last = last.map(|operation| format!("; the last to complete: {}", self.did(*operation))).unwrap_or_default();
-        let told = format!("no order of {} operations on {} is legal ({}){last}", list.len(), self.place(), list.join(", "));
+        let last =
+            last.map(|operation| format!("; the last to complete: {}", self.did(*operation))).unwrap_or_default();
+        let told =
+            format!("no order of {} operations on {} is legal ({}){last}", list.len(), self.place(), list.join(", "));
         ("nonlinearizable", told)
     }
 
@@ -120,15 +127,17 @@ impl Words<'_> {
     fn order(&self, operations: &[Operation<'_>]) -> Vec<String> {
         let mut lines: Vec<String> = operations
             .iter()
-            .map(|operation| {
-                format!("#{}: {}, {}", operation.index(), self.did_plainly(*operation), span(*operation))
-            })
+            .map(|operation| format!("#{}: {}, {}", operation.index(), self.did_plainly(*operation), span(*operation)))
             .collect();
         for (n, later) in operations.iter().enumerate() {
             // The nearest before is enough: the rest follows.
             let before = operations[..n].iter().filter(|earlier| earlier.completed() < later.invoked());
             if let Some(earlier) = before.max_by_key(|earlier| earlier.completed()) {
-                lines.push(format!("#{} completed before #{} began, so it comes first", earlier.index(), later.index()));
+                lines.push(format!(
+                    "#{} completed before #{} began, so it comes first",
+                    earlier.index(),
+                    later.index()
+                ));
             }
         }
         lines
@@ -145,7 +154,11 @@ impl Words<'_> {
                 Outcome::Fail => "failed".to_owned(),
                 Outcome::Info => "has an unknown outcome".to_owned(),
             };
-            Some(format!("the latest write of {value} is #{}, by process {}: it {end}", operation.index(), operation.process()))
+            Some(format!(
+                "the latest write of {value} is #{}, by process {}: it {end}",
+                operation.index(),
+                operation.process()
+            ))
         };
         sources.iter().filter_map(origin).collect()
     }
@@ -163,7 +176,9 @@ impl Words<'_> {
             ("write" | "put", _) => format!("process {process} wrote {} to {place}", operation.argument()),
             ("cas", Some((expected, new))) => format!("process {process} replaced {expected} by {new} in {place}"),
             ("txn", _) => format!("process {process} did {}", operation.result()),
-            (function, _) if *operation.argument() == Value::Nil => format!("process {process} did {function} on {place}"),
+            (function, _) if *operation.argument() == Value::Nil => {
+                format!("process {process} did {function} on {place}")
+            }
             (function, _) => format!("process {process} did {function} {} on {place}", operation.argument()),
         }
     }

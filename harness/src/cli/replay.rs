@@ -83,8 +83,12 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
 /// The plan behind what was typed.
 fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
     let typed = &arguments.run;
-    let candidates =
-        [typed.clone(), typed.join("plan.json"), arguments.out.join(typed), arguments.out.join(typed).join("plan.json")];
+    let candidates = [
+        typed.clone(),
+        typed.join("plan.json"),
+        arguments.out.join(typed),
+        arguments.out.join(typed).join("plan.json"),
+    ];
     candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
         Trouble(format!(
             "there is no run {}: expected a run's directory, its name under {}, or a plan.json",

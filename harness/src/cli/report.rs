@@ -98,7 +98,10 @@ fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine
         format!("  by {}, {} in term {}", line.node, role.trim_matches('"'), field("term"))
     });
     let (index, process) = (format!("#{}", operation.index()), format!("p{}", operation.process()));
-    print(format_args!("    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}", by.unwrap_or_default()));
+    print(format_args!(
+        "    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}",
+        by.unwrap_or_default()
+    ));
 }
 
 /// The faults that were going on when the anomaly came to light, or had ended shortly before.

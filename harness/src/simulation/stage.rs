@@ -100,6 +100,7 @@ impl Recording {
     /// If this thread is recording already.
     pub fn begin() -> Recording {
         catch_panics();
+        warn_if_tokio_is_not_seeded();
         LISTENER.with_borrow_mut(|listener| {
             listener.get_or_insert_with(|| tracing::subscriber::set_default(Listener));
         });
@@ -209,6 +210,19 @@ fn catch_panics() {
     });
 }
 
+/// Without the flag, `select!` without `biased` draws from the operating system, and a panic of a spawned task is swallowed.
+fn warn_if_tokio_is_not_seeded() {
+    static ONCE: Once = Once::new();
+    if !cfg!(tokio_unstable) {
+        ONCE.call_once(|| {
+            eprintln!(
+                "warning: this build lacks --cfg tokio_unstable; runs of systems that rely on tokio's own random choices \
+                 may not repeat. Put this into .cargo/config.toml: [build] rustflags = [\"--cfg\", \"tokio_unstable\"]"
+            );
+        });
+    }
+}
+
 /// The end of a path: what stands before it differs from machine to machine.
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
@@ -219,12 +233,13 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let wanted = metadata.is_event() && *metadata.level() <= Level::INFO && !metadata.target().starts_with("turmoil");
-        if wanted { Interest::always() } else { Interest::never() }
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
     }
 
+    /// Asked while another thread registers the callsite: it must answer as the registration will, or a run's first events
+    /// would depend on what other threads do.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
+        metadata.is_event() && *metadata.level() <= Level::INFO && !metadata.target().starts_with("turmoil")
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {

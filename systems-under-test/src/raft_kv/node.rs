@@ -9,7 +9,7 @@ use crate::context::{Address, Node, Socket};
 use crate::system::Failure;
 
 use super::defects::Bug;
-use super::message::{Index, NodeId, Packet};
+use super::message::{Index, NodeId, Packet, Term};
 use super::raft;
 use super::server::{Event, Output, Server};
 use super::storage::{Record, Storage};
@@ -94,7 +94,7 @@ impl Driver {
                 Output::Raft(raft::Output::WriteState(state)) => records.push(Record::State(state.term, state.vote)),
                 Output::Raft(raft::Output::WriteTruncation(index)) => records.push(Record::Truncate(*index)),
                 Output::Raft(raft::Output::WriteEntry(entry)) => records.push(Record::Entry(entry.clone())),
-                Output::Raft(raft::Output::Tell(event)) => self.tell_raft(*event),
+                Output::Raft(raft::Output::Tell(term, event)) => tell_raft(*term, *event),
                 Output::Tell(event) => tell(*event),
                 Output::Raft(raft::Output::Send(..)) | Output::Reply(..) => {}
             }
@@ -139,21 +139,20 @@ impl Driver {
     fn chance(&self) -> u64 {
         self.node.rng.borrow_mut().next_u64()
     }
+}
 
-    fn tell_raft(&self, event: raft::Event) {
-        let term = self.server.raft().term();
-        match event {
-            raft::Event::Follows => tracing::info!(event = "role", role = "follower", term),
-            raft::Event::Stands => tracing::info!(event = "role", role = "candidate", term),
-            raft::Event::StandsAgain => tracing::info!(event = "election-repeated", role = "candidate", term),
-            raft::Event::Leads(end) => {
-                tracing::info!(event = "role", role = "leader", term, end);
-                tracing::info!(event = "elected", term);
-            }
-            raft::Event::StepsDown => tracing::info!(event = "leader-stepped-down", term),
-            raft::Event::Truncates(from, count) => tracing::info!(event = "log-truncated", from, count),
-            raft::Event::DefectBit => tracing::info!(event = "defect-bit"),
+fn tell_raft(term: Term, event: raft::Event) {
+    match event {
+        raft::Event::Follows => tracing::info!(event = "role", role = "follower", term),
+        raft::Event::Stands => tracing::info!(event = "role", role = "candidate", term),
+        raft::Event::StandsAgain => tracing::info!(event = "election-repeated", role = "candidate", term),
+        raft::Event::Leads(end) => {
+            tracing::info!(event = "role", role = "leader", term, end);
+            tracing::info!(event = "elected", term);
         }
+        raft::Event::StepsDown => tracing::info!(event = "leader-stepped-down", term),
+        raft::Event::Truncates(from, count) => tracing::info!(event = "log-truncated", from, count),
+        raft::Event::DefectBit => tracing::info!(event = "defect-bit"),
     }
 }
 

@@ -41,8 +41,8 @@ pub enum Output {
     WriteEntry(Entry),
     /// Send a message, after all that was written is durable.
     Send(NodeId, Message),
-    /// Tell the observers.
-    Tell(Event),
+    /// Tell the observers, and in which term it happened.
+    Tell(Term, Event),
 }
 
 /// Something worth telling.
@@ -119,7 +119,15 @@ pub struct Raft {
 
 impl Raft {
     /// A node that begins with what it found on its disk.
-    pub fn new(me: NodeId, nodes: u8, state: HardState, log: Log, bug: Option<Bug>, now: Duration, chance: u64) -> Raft {
+    pub fn new(
+        me: NodeId,
+        nodes: u8,
+        state: HardState,
+        log: Log,
+        bug: Option<Bug>,
+        now: Duration,
+        chance: u64,
+    ) -> Raft {
         let synced = log.last_index();
         let mut raft = Raft {
             me,
@@ -189,12 +197,12 @@ impl Raft {
                 let silent = |peer: &Progress| now.saturating_sub(peer.heard) >= QUORUM_TIMEOUT;
                 let heard = progress.iter().enumerate().filter(|(at, peer)| *at != me && !silent(peer)).count();
                 if heard + 1 < majority {
-                    out.push(Output::Tell(Event::StepsDown));
+                    out.push(Output::Tell(self.state.term, Event::StepsDown));
                     self.follow(self.state.term, None, now, chance, out);
                     return;
                 }
                 progress.iter_mut().for_each(|peer| peer.under_way = None);
-                self.to_peers(out, Raft::append_to);
+                self.broadcast(out, Raft::append_to);
             }
             Role::Follower { .. } | Role::Candidate { .. } if now >= self.election => self.stand(now, chance, out),
             Role::Candidate { ask_again, .. } if now >= *ask_again => {
@@ -216,7 +224,7 @@ impl Raft {
     /// Sends what has been proposed to those that wait for it.
     pub fn replicate(&mut self, out: &mut Vec<Output>) {
         if self.leads() {
-            self.to_peers(out, Raft::send_entries);
+            self.broadcast(out, Raft::send_entries);
         }
     }
 
@@ -226,7 +234,7 @@ impl Raft {
         let Role::Leader { round, .. } = &mut self.role else { return None };
         *round += 1;
         let begun = *round;
-        self.to_peers(out, Raft::send_heartbeat);
+        self.broadcast(out, Raft::send_heartbeat);
         Some(begun)
     }
 
@@ -254,7 +262,7 @@ impl Raft {
                 return;
             }
             if self.leads() {
-                out.push(Output::Tell(Event::StepsDown));
+                out.push(Output::Tell(self.state.term, Event::StepsDown));
             }
             let leader = matches!(message.body, Body::Append { .. }).then_some(from);
             self.follow(message.term, leader, now, chance, out);
@@ -298,7 +306,7 @@ impl Raft {
         out.push(Output::WriteState(self.durable_state()));
         self.role = Role::Candidate { voters: BTreeSet::from([self.me]), replies: 1, ask_again: now + HEARTBEAT };
         self.rest(now, chance);
-        out.push(Output::Tell(if again { Event::StandsAgain } else { Event::Stands }));
+        out.push(Output::Tell(self.state.term, if again { Event::StandsAgain } else { Event::Stands }));
         self.ask_for_votes(out);
         if self.majority() == 1 {
             self.lead(now, out);
@@ -325,7 +333,7 @@ impl Raft {
         let free = self.state.vote.is_none_or(|vote| vote == candidate);
         let mut newer = its_end >= (self.log.last_term(), self.log.last_index());
         if !newer && free && term == self.state.term && self.bug == Some(Bug::VoteIgnoresLog) {
-            out.push(Output::Tell(Event::DefectBit));
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
             newer = true;
         }
         let granted = term == self.state.term && free && newer;
@@ -346,7 +354,7 @@ impl Raft {
         voters.insert(voter);
         let mut won = voters.len() >= majority;
         if !won && self.bug == Some(Bug::VotesCountedTwice) && *replies >= majority {
-            out.push(Output::Tell(Event::DefectBit));
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
             won = true;
         }
         if won {
@@ -356,13 +364,11 @@ impl Raft {
 
     fn lead(&mut self, now: Duration, out: &mut Vec<Output>) {
         let end = self.log.last_index();
-        let unknown =
-            Progress { next: end + 1, matched: 0, replicating: false, under_way: None, round: 0, heard: now };
-        self.role =
-            Role::Leader { progress: vec![unknown; self.nodes as usize], heartbeat: now + HEARTBEAT, round: 0 };
-        out.push(Output::Tell(Event::Leads(end)));
+        let unknown = Progress { next: end + 1, matched: 0, replicating: false, under_way: None, round: 0, heard: now };
+        self.role = Role::Leader { progress: vec![unknown; self.nodes as usize], heartbeat: now + HEARTBEAT, round: 0 };
+        out.push(Output::Tell(self.state.term, Event::Leads(end)));
         self.append(Command::Noop, out);
-        self.to_peers(out, Raft::append_to);
+        self.broadcast(out, Raft::append_to);
     }
 
     fn follow(&mut self, term: Term, leader: Option<NodeId>, now: Duration, chance: u64, out: &mut Vec<Output>) {
@@ -375,7 +381,7 @@ impl Raft {
         if led {
             self.rest(now, chance);
         }
-        out.push(Output::Tell(Event::Follows));
+        out.push(Output::Tell(self.state.term, Event::Follows));
     }
 
     /// Whether there is a leader for all that this node knows.
@@ -424,7 +430,7 @@ impl Raft {
         }
         let verified = previous_index + entries.len() as Index;
         if self.bug == Some(Bug::AppendTruncatesAlways) && self.log.last_index() > verified && !entries.is_empty() {
-            out.push(Output::Tell(Event::DefectBit));
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
             self.cut(verified + 1, out);
         }
         for (place, entry) in (previous_index + 1..).zip(entries) {
@@ -443,7 +449,7 @@ impl Raft {
         if self.bug == Some(Bug::CommitPastVerified) {
             let end = commit.min(self.log.last_index());
             if end > known.max(self.commit) {
-                out.push(Output::Tell(Event::DefectBit));
+                out.push(Output::Tell(self.state.term, Event::DefectBit));
             }
             known = end;
         }
@@ -455,7 +461,7 @@ impl Raft {
         let count = self.log.truncate_from(from);
         self.synced = self.synced.min(self.log.last_index());
         out.push(Output::WriteTruncation(from));
-        out.push(Output::Tell(Event::Truncates(from, count)));
+        out.push(Output::Tell(self.state.term, Event::Truncates(from, count)));
     }
 
     // Replication, the leader's side (paper §5.3, §5.4.2).
@@ -466,7 +472,7 @@ impl Raft {
         self.log.push(entry)
     }
 
-    fn to_peers(&mut self, out: &mut Vec<Output>, send: fn(&mut Raft, NodeId, &mut Vec<Output>)) {
+    fn broadcast(&mut self, out: &mut Vec<Output>, send: fn(&mut Raft, NodeId, &mut Vec<Output>)) {
         let me = self.me;
         for peer in (0..self.nodes).filter(|peer| *peer != me) {
             send(self, peer, out);
@@ -615,7 +621,9 @@ mod tests {
     #[test]
     fn a_vote_goes_to_the_newer_log_only() {
         let ask = |term, last_index, last_term| (term, Body::RequestVote { last_index, last_term });
-        for (asked, granted) in [(ask(5, 9, 1), false), (ask(5, 1, 2), false), (ask(5, 2, 2), true), (ask(5, 1, 3), true)] {
+        for (asked, granted) in
+            [(ask(5, 9, 1), false), (ask(5, 1, 2), false), (ask(5, 2, 2), true), (ask(5, 1, 3), true)]
+        {
             let mut raft = node(0, 4, &[1, 2], None);
             let out = say(&mut raft, 1, asked.0, asked.1);
             assert_eq!(answer(&out), Some(&Body::Vote { granted }));

@@ -209,7 +209,8 @@ impl Server {
         self.with_raft(out, |raft, out| round = raft.begin_round(out));
         if let Some(round) = round {
             let arrived = std::mem::take(&mut self.arrived);
-            self.unconfirmed.extend(arrived.into_iter().map(|(index, client, request)| (round, index, client, request)));
+            self.unconfirmed
+                .extend(arrived.into_iter().map(|(index, client, request)| (round, index, client, request)));
         }
     }
 

@@ -1,0 +1,204 @@
+//! What a user types, and what comes of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn shakedown(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_shakedown")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The one line of trouble that a call gives, with status 2 and nothing on standard output.
+fn trouble(folder: &Path, arguments: &[&str]) -> String {
+    let output = shakedown(folder, arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "", "{arguments:?}");
+    text(&output.stderr).trim_end().to_owned()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+const SHORT: [&str; 6] = ["--operations", "40", "--clients", "5", "--time", "2s"];
+
+#[test]
+fn a_run_leaves_its_directory_and_replays_byte_for_byte() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
+    let output = shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("1 runs, 0 failing"));
+    let directory = folder.path().join("results/runs/raft-kv-log-kv-1");
+    for file in ["plan.json", "history.jsonl", "trace.jsonl", "verdict.json", "report.html"] {
+        assert!(directory.join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let page = fs::read_to_string(directory.join("report.html")).unwrap();
+    assert!(page.contains("VALID") && !page.contains("http://") && !page.contains("https://"));
+
+    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("byte for byte"), "{}", text(&output.stdout));
+
+    let history = directory.join("history.jsonl");
+    fs::write(&history, fs::read_to_string(&history).unwrap().replacen("\"ok\"", "\"fail\"", 1)).unwrap();
+    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("DIFFERS from the recorded run, first at history.jsonl line"));
+}
+
+#[test]
+fn the_history_of_a_run_is_a_history_to_check() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
+    shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    let output = shakedown(folder.path(), &["check", "results/runs/raft-kv-log-kv-1/history.jsonl"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).starts_with("results/runs/raft-kv-log-kv-1/history.jsonl: valid\n"));
+}
+
+#[test]
+fn a_planted_defect_ends_with_status_1_its_witness_and_the_replay_command() {
+    let folder = folder();
+    let run = ["run", "--defect", "read-without-quorum", "--workload", "kv", "--seed", "6"];
+    let output = shakedown(folder.path(), &run);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    let name = "raft-kv-read-index-kv-6-read-without-quorum";
+    for expected in ["FAIL raft-kv/read-index kv", "stale-read", "    A #", "    B #", "by n"] {
+        assert!(told.contains(expected), "{expected} is missing in\n{told}");
+    }
+    assert!(told.contains(&format!("replay results/runs/{name}")), "{told}");
+    let output = shakedown(folder.path(), &["replay", &format!("results/runs/{name}")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("byte for byte"));
+}
+
+#[test]
+fn machines_get_a_line_a_run_and_a_summary_whatever_the_number_of_jobs() {
+    let folder = folder();
+    let lines = |jobs| {
+        let run = ["run", "raft-kv", "--mode", "log", "--seeds", "0..4", "--format", "json", "--jobs", jobs];
+        let output = shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let lines: Vec<serde_json::Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines
+    };
+    let strip = |lines: Vec<serde_json::Value>| -> Vec<serde_json::Value> {
+        lines
+            .into_iter()
+            .map(|mut line| {
+                line.as_object_mut().unwrap().remove("seconds");
+                line
+            })
+            .collect()
+    };
+    let one = lines("1");
+    assert_eq!(one.len(), 9);
+    assert!(one[..8].iter().all(|line| line["schema"] == "shakedown/run/1" && line["verdict"] == "valid"));
+    assert_eq!(one[8]["schema"], "shakedown/summary/1");
+    assert_eq!(one[8]["runs"], 8);
+    assert_eq!(strip(one), strip(lines("3")));
+}
+
+#[test]
+fn histories_are_judged_with_the_status_that_belongs_to_the_verdict() {
+    let folder = folder();
+    let write = |name: &str, lines: &[&str]| fs::write(folder.path().join(name), lines.join("\n")).unwrap();
+    let written = r#"{"process":0,"type":"invoke","f":"write","value":1}"#;
+    let done = r#"{"process":0,"type":"ok","f":"write","value":1}"#;
+    let asked = r#"{"process":1,"type":"invoke","f":"read","value":null}"#;
+    write("good", &[written, done, asked, r#"{"process":1,"type":"ok","f":"read","value":1}"#]);
+    write("bad", &[written, done, asked, r#"{"process":1,"type":"ok","f":"read","value":null}"#]);
+    write("broken", &[written, done, asked, r#"{"process":1,"type":"ok","f":"write","value":1}"#]);
+    write("odd", &[r#"{"process":1,"type":"invoke","f":"fly","value":1}"#]);
+
+    let output = shakedown(folder.path(), &["check", "good", "bad"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.starts_with("good: valid\n") && told.contains("\nbad: invalid\n"), "{told}");
+    assert!(told.contains("process 1 read nil from the object at event 3, although process 0 had completed writing 1"));
+
+    let output = shakedown(folder.path(), &["check", "--format", "json", "bad"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&line["schema"], &line["verdict"]), (&"shakedown/verdict/1".into(), &"invalid".into()));
+    assert_eq!(line["anomalies"][0]["operations"], serde_json::json!([0, 2]));
+
+    let refused = trouble(folder.path(), &["check", "broken"]);
+    assert!(refused.starts_with("error: broken:4:") && refused.contains("read"), "{refused}");
+    let refused = trouble(folder.path(), &["check", "odd"]);
+    assert!(refused.contains("no model fits the operations fly"), "{refused}");
+    assert!(trouble(folder.path(), &["check", "nowhere"]).contains("nowhere"));
+}
+
+#[test]
+fn what_is_not_known_is_refused_in_one_line_that_says_what_is() {
+    let folder = folder();
+    let cases: [(&[&str], &str); 8] = [
+        (&["run", "raft"], "there is no system \"raft\"; there are raft-kv"),
+        (&["run", "raft-kv", "--mode", "fast"], "there is no mode \"fast\"; there are"),
+        (&["run", "--workload", "x"], "there is no workload \"x\"; there are kv, register"),
+        (&["run", "--defect", "x"], "there is no defect \"x\"; there are ack-before-sync"),
+        (&["run", "--faults", "kill,rain"], "there is no fault \"rain\"; there are partition"),
+        (&["run", "--seeds", "5..5"], "expected A..B with A below B"),
+        (&["run", "--time", "6"], "expected a time up to an hour with its unit"),
+        (&["check", "--model", "graph", "x"], "there is no model \"graph\"; there are register"),
+    ];
+    for (arguments, expected) in cases {
+        let refused = trouble(folder.path(), arguments);
+        assert!(refused.contains(expected) && refused.lines().count() == 1, "{refused}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_refused_with_its_place() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1", "--faults", "kill"];
+    shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    let plan = fs::read_to_string(folder.path().join("results/runs/raft-kv-log-kv-1/plan.json")).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let edited = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = value.clone();
+        edit(&mut value);
+        fs::write(folder.path().join("edited.json"), value.to_string()).unwrap();
+        trouble(folder.path(), &["replay", "edited.json"])
+    };
+    let refused = edited(&|plan| plan["faults"][0]["fault"]["nodes"] = serde_json::json!(["n9"]));
+    assert!(refused.contains("faults[0].fault: there is no node \"n9\"; the nodes are n1, n2"), "{refused}");
+    let refused = edited(&|plan| plan["system"] = "etcd".into());
+    assert!(refused.contains("there is no system \"etcd\""), "{refused}");
+    let refused = edited(&|plan| plan["mode"] = "fast".into());
+    assert!(refused.contains("mode: raft-kv has no mode \"fast\""), "{refused}");
+    let refused = edited(&|plan| plan["clients"][1]["operations"][2]["do"]["f"] = "fly".into());
+    assert!(refused.contains("clients[1].operations[2].do: unknown variant `fly`"), "{refused}");
+    fs::write(folder.path().join("edited.json"), &plan[..plan.len() / 2]).unwrap();
+    let refused = trouble(folder.path(), &["replay", "edited.json"]);
+    assert!(refused.starts_with("error: edited.json:") && refused.contains("EOF"), "{refused}");
+    assert!(trouble(folder.path(), &["replay", "nothing"]).contains("there is no run nothing"));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused_before_anything_runs() {
+    let folder = folder();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let refused = trouble(folder.path(), &["run", "raft-kv", "--seed", "1", "--out", "file/runs"]);
+    assert!(refused.starts_with("error: file/runs:"), "{refused}");
+}
+
+#[test]
+fn everything_that_has_a_name_is_listed() {
+    let folder = folder();
+    let output = shakedown(folder.path(), &["list"]);
+    for name in ["raft-kv", "follower-local", "power-loss", "cas-register", "vote-ignores-log", "log-truncated"] {
+        assert!(text(&output.stdout).contains(name), "{name}");
+    }
+    let output = shakedown(folder.path(), &["list", "defects", "--format", "json"]);
+    let lines = text(&output.stdout).lines().map(serde_json::from_str::<serde_json::Value>);
+    assert!(lines.map(Result::unwrap).all(|line| line["schema"] == "shakedown/list/1" && line["kind"] == "defects"));
+}

@@ -1,0 +1,80 @@
+//! Same plan, same bytes.
+
+use shakedown::catalogue::{Judged, Pairing, pairings, plan_text};
+use shakedown::checkers::history::write_json_lines;
+use shakedown::plan::Plan;
+use shakedown::scenario::Scenario;
+use shakedown_results::directory::write_trace;
+
+fn scenario(pairing: &dyn Pairing, mode: &str) -> Scenario {
+    Scenario { clients: 6, operations: 60, stop_ms: 2_500, ..Scenario::new(pairing.system(), mode) }
+}
+
+fn bytes(judged: &Judged) -> (Vec<u8>, Vec<u8>) {
+    let (mut history, mut trace) = (Vec::new(), Vec::new());
+    write_json_lines(&judged.happened.history, &mut history).unwrap();
+    write_trace(&judged.trace(), &mut trace).unwrap();
+    (history, trace)
+}
+
+#[test]
+fn a_plan_runs_twice_to_the_same_history_and_trace() {
+    for pairing in pairings() {
+        for mode in pairing.modes() {
+            for seed in 0..3 {
+                let scenario = scenario(&*pairing, mode.name);
+                let (one, two) = (pairing.run(&scenario, seed), pairing.run(&scenario, seed));
+                assert!(one.happened.history.len() > 100);
+                assert_eq!(one.record.events_hash, two.record.events_hash);
+                assert_eq!(bytes(&one), bytes(&two));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_is_the_same_on_another_thread_while_others_run() {
+    let hash = |seed| {
+        let pairing = &pairings()[0];
+        pairing.run(&scenario(&**pairing, "log"), seed).record.events_hash
+    };
+    let alone: Vec<String> = (0..4).map(hash).collect();
+    let together: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || hash(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn a_plan_that_was_written_and_read_runs_to_the_same_end() {
+    let pairing = &pairings()[0];
+    let scenario = scenario(&**pairing, "read-index");
+    let text = pairing.plan_text(&scenario, 5);
+    let read: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(plan_text(&read), text);
+    let replayed = pairing.run_plan(read).unwrap();
+    assert_eq!(replayed.record.events_hash, pairing.run(&scenario, 5).record.events_hash);
+}
+
+#[test]
+fn taking_an_operation_away_leaves_the_faults_and_the_other_clients_as_they_were() {
+    let pairing = &pairings()[0];
+    let scenario = scenario(&**pairing, "log");
+    let text = pairing.plan_text(&scenario, 7);
+    let mut plan: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    plan.clients[2].operations.truncate(3);
+    let shorter = pairing.run_plan(plan).unwrap();
+    let whole = pairing.run(&scenario, 7);
+    let begins = |judged: &Judged| -> Vec<_> {
+        judged
+            .record
+            .applied_faults
+            .iter()
+            .filter(|f| f.targets.len() < 5)
+            .map(|f| (f.id, f.kind.clone(), f.began))
+            .collect()
+    };
+    assert_eq!(begins(&whole), begins(&shorter));
+    assert_ne!(whole.record.events_hash, shorter.record.events_hash);
+}

@@ -1,0 +1,80 @@
+//! The store under faults: it holds in every mode what that mode claims, shows what the mode gives up, and its planted defects
+//! are found.
+
+use std::collections::BTreeMap;
+
+use shakedown::catalogue::{Judged, Pairing, pairings};
+use shakedown::scenario::Scenario;
+use shakedown_results::Word;
+
+fn kv() -> Box<dyn Pairing> {
+    pairings().into_iter().find(|pairing| pairing.workload() == "kv").expect("it is listed")
+}
+
+fn run(mode: &str, defect: Option<&str>, seed: u64) -> Judged {
+    let scenario = Scenario { defect: defect.map(str::to_owned), ..Scenario::new("raft-kv", mode) };
+    kv().run(&scenario, seed)
+}
+
+#[test]
+fn every_mode_holds_what_it_claims() {
+    let mut reach: BTreeMap<String, u64> = BTreeMap::new();
+    for mode in kv().modes() {
+        for seed in 0..8 {
+            let judged = run(mode.name, None, seed);
+            assert_eq!(
+                judged.record.verdict,
+                Word::Valid,
+                "{} {:?}",
+                judged.record.run,
+                judged.record.anomalies.first()
+            );
+            assert!(judged.record.recovered);
+            assert!(judged.record.operations.ok > 1_000, "{:?}", judged.record.operations);
+            judged.record.reach.into_iter().for_each(|(mark, times)| *reach.entry(mark).or_default() += times);
+        }
+    }
+    for mark in
+        ["elected", "log-truncated", "recovered-from-disk", "retry-answered-from-session", "leader-stepped-down"]
+    {
+        assert!(reach[mark] > 0, "{mark} was never reached: {reach:?}");
+    }
+}
+
+#[test]
+fn local_reads_are_stale_and_that_is_allowed() {
+    let stale = |mode: &str, seeds: std::ops::Range<u64>| {
+        seeds
+            .filter(|seed| {
+                run(mode, None, *seed).record.anomalies.iter().any(|a| !a.claimed && a.breaks == "linearizable")
+            })
+            .count()
+    };
+    assert_eq!(stale("follower-local", 0..4), 4, "reads of any node are stale without any fault");
+    assert!(stale("leader-local", 0..30) > 0, "reads of a deposed leader are stale");
+}
+
+/// The first seeds that find each defect, as `shakedown run --defect NAME` measured them; their twins without it must pass.
+#[test]
+fn planted_defects_are_found_and_their_twins_pass() {
+    let found_at = [
+        ("no-client-sessions", "log", 4, "linearizable"),
+        ("maybe-reported-as-fail", "log", 3, "linearizable"),
+        ("ack-before-sync", "log", 28, "leader-completeness"),
+        ("read-without-quorum", "read-index", 6, "linearizable"),
+        ("vote-ignores-log", "log", 3, "leader-completeness"),
+        ("votes-counted-twice", "log", 4, "leader-completeness"),
+        ("read-before-own-commit", "read-index", 3, "linearizable"),
+        ("commit-past-verified", "log", 3, "state-machine-safety"),
+        ("no-directory-sync", "log", 1, "leader-completeness"),
+        ("append-after-torn", "log", 58, "state-machine-safety"),
+        ("append-truncates-always", "log", 0, "no-recovery"),
+    ];
+    for (defect, mode, seed, breaks) in found_at {
+        let record = run(mode, Some(defect), seed).record;
+        let broken: Vec<&str> = record.anomalies.iter().map(|anomaly| anomaly.breaks.as_str()).collect();
+        assert!(broken.contains(&breaks), "{defect} at seed {seed} broke {broken:?}");
+        assert_eq!(record.verdict, Word::Invalid);
+        assert_eq!(run(mode, None, seed).record.verdict, Word::Valid, "the twin of {defect} at seed {seed}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Systems that are not built in go through the same door, and what goes wrong in them is a finding.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use shakedown::catalogue::{Judged, Pairing, pair};
+use shakedown::kv::Operation;
+use shakedown::scenario::Scenario;
+use shakedown::{Claim, Client, Defect, Invoke, Kv, Mode, Node, Outcome, System};
+use shakedown_results::Word;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use turmoil::net::{TcpListener, TcpStream};
+
+type Failure = Box<dyn std::error::Error>;
+
+const MODES: &[Mode] = &[Mode { name: "only", summary: "the only one", claims: &[Claim::Linearizable] }];
+
+/// One node that keeps everything in memory, over TCP as any tokio service would.
+struct Forgetful;
+
+impl System for Forgetful {
+    type Client = TcpClient;
+    const NAME: &'static str = "forgetful";
+    const SUMMARY: &'static str = "one node, no disk";
+    const MODES: &'static [Mode] = MODES;
+
+    fn new(_: &'static Mode, _: Option<&'static Defect>) -> Forgetful {
+        Forgetful
+    }
+
+    fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
+        serve(node)
+    }
+
+    fn client(&self, client: Client) -> TcpClient {
+        TcpClient { client, stream: None }
+    }
+}
+
+async fn serve(node: Node) -> Result<(), Failure> {
+    let listener = TcpListener::bind(("0.0.0.0", 80)).await?;
+    let values: Rc<RefCell<BTreeMap<u32, i64>>> = Rc::default();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let values = Rc::clone(&values);
+        node.spawn(async move {
+            let (read, mut write) = stream.into_split();
+            let mut lines = BufReader::new(read).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let operation: Operation = serde_json::from_str(&line).expect("clients speak JSON");
+                let answer = perform(&mut values.borrow_mut(), operation);
+                let answer = format!("{}\n", serde_json::to_string(&answer).expect("it has a JSON form"));
+                if write.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+fn perform(values: &mut BTreeMap<u32, i64>, operation: Operation) -> Result<Option<i64>, ()> {
+    match operation {
+        Operation::Read { key } => Ok(values.get(&key).copied()),
+        Operation::Write { key, value } => Ok(values.insert(key, value)),
+        Operation::Cas { key, expected, new } if values.get(&key).copied() == expected => Ok(values.insert(key, new)),
+        Operation::Cas { .. } => Err(()),
+    }
+}
+
+struct TcpClient {
+    client: Client,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl TcpClient {
+    async fn ask(&mut self, operation: &Operation) -> std::io::Result<Result<Option<i64>, ()>> {
+        if self.stream.is_none() {
+            let stream = TcpStream::connect((&*self.client.cluster[0], 80)).await?;
+            self.stream = Some(BufReader::new(stream));
+        }
+        let stream = self.stream.as_mut().expect("it was just made");
+        let question = format!("{}\n", serde_json::to_string(operation)?);
+        stream.write_all(question.as_bytes()).await?;
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Invoke<Kv> for TcpClient {
+    async fn invoke(&mut self, operation: &Operation) -> Outcome<Option<i64>> {
+        match tokio::time::timeout(Duration::from_secs(1), self.ask(operation)).await {
+            Ok(Ok(Ok(value))) => Outcome::Ok(value),
+            Ok(Ok(Err(()))) => Outcome::Fail("it held another value".to_owned()),
+            Ok(Err(error)) => {
+                self.stream = None;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Outcome::Info(error.to_string())
+            }
+            Err(_) => {
+                self.stream = None;
+                Outcome::Info("timeout".to_owned())
+            }
+        }
+    }
+}
+
+fn run(pairing: &dyn Pairing, faults: &[&'static str], seed: u64) -> Judged {
+    let scenario = Scenario {
+        nodes: 1,
+        clients: 4,
+        operations: 80,
+        stop_ms: 2_500,
+        faults: faults.to_vec(),
+        ..Scenario::new(pairing.system(), "only")
+    };
+    pairing.run(&scenario, seed)
+}
+
+#[test]
+fn a_tokio_service_over_tcp_is_linearizable_while_only_the_network_is_bad() {
+    let pairing = pair::<Forgetful, Kv>(Kv::default());
+    for seed in 0..5 {
+        let judged = run(&*pairing, &["loss", "delay"], seed);
+        assert_eq!(judged.record.verdict, Word::Valid, "{:?}", judged.record.anomalies.first());
+        assert!(judged.record.operations.ok > 300, "{:?}", judged.record.operations);
+    }
+}
+
+#[test]
+fn a_store_without_a_disk_is_caught_when_its_process_dies() {
+    let pairing = pair::<Forgetful, Kv>(Kv::default());
+    let caught = (0..6).map(|seed| run(&*pairing, &["kill"], seed)).filter(|judged| {
+        judged.record.verdict == Word::Invalid
+            && judged.record.anomalies.iter().any(|anomaly| anomaly.breaks == "linearizable" && anomaly.claimed)
+    });
+    assert!(caught.count() >= 3);
+}
+
+/// A node that panics at its third request, and a client that does not mind.
+struct Fragile;
+
+impl System for Fragile {
+    type Client = Ping;
+    const NAME: &'static str = "fragile";
+    const SUMMARY: &'static str = "panics";
+    const MODES: &'static [Mode] = MODES;
+
+    fn new(_: &'static Mode, _: Option<&'static Defect>) -> Fragile {
+        Fragile
+    }
+
+    fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
+        panic_at_the_third(node)
+    }
+
+    fn client(&self, client: Client) -> Ping {
+        Ping(client)
+    }
+}
+
+async fn panic_at_the_third(node: Node) -> Result<(), Failure> {
+    let socket = node.bind(9).await?;
+    for nth in 1.. {
+        let (from, _) = socket.receive().await;
+        // In a task of its own, as services do: it must not get lost there.
+        node.spawn(async move { assert!(nth < 3, "the third request is one too many") });
+        socket.send(&from, b"pong");
+    }
+    Ok(())
+}
+
+struct Ping(Client);
+
+impl Invoke<Kv> for Ping {
+    async fn invoke(&mut self, operation: &Operation) -> Outcome<Option<i64>> {
+        let Ok(socket) = self.0.bind(0).await else { return Outcome::Fail("no port".to_owned()) };
+        let to = shakedown::context::Address { host: Rc::clone(&self.0.cluster[0]), port: 9 };
+        socket.send(&to, b"ping");
+        match (tokio::time::timeout(Duration::from_millis(100), socket.receive()).await, operation) {
+            (Ok(_), Operation::Read { .. }) => Outcome::Ok(None),
+            (Ok(_), _) => Outcome::Fail("it keeps nothing".to_owned()),
+            (Err(_), _) => Outcome::Info("timeout".to_owned()),
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_a_node_is_a_finding_with_its_place_and_not_the_end_of_the_harness() {
+    let pairing = pair::<Fragile, Kv>(Kv::default());
+    let judged = run(&*pairing, &[], 1);
+    let panic = judged.record.anomalies.iter().find(|anomaly| anomaly.name == "panic").expect("it panicked");
+    assert_eq!(judged.record.verdict, Word::Invalid);
+    assert!(
+        panic.sentence.starts_with("n1 panicked: the third request is one too many (strangers.rs:"),
+        "{}",
+        panic.sentence
+    );
+    assert!(judged.happened.history.len() > 10);
+}
+
+/// A node whose process ends.
+struct Quitter;
+
+impl System for Quitter {
+    type Client = Ping;
+    const NAME: &'static str = "quitter";
+    const SUMMARY: &'static str = "gives up";
+    const MODES: &'static [Mode] = MODES;
+
+    fn new(_: &'static Mode, _: Option<&'static Defect>) -> Quitter {
+        Quitter
+    }
+
+    fn node(&self, _: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
+        async { Err("there is nothing to serve".into()) }
+    }
+
+    fn client(&self, client: Client) -> Ping {
+        Ping(client)
+    }
+}
+
+#[test]
+fn a_process_that_gives_up_and_a_cluster_that_never_answers_are_findings() {
+    let judged = run(&*pair::<Quitter, Kv>(Kv::default()), &[], 1);
+    let names: Vec<&str> = judged.record.anomalies.iter().map(|anomaly| anomaly.name.as_str()).collect();
+    assert!(names.contains(&"failure") && names.contains(&"no-recovery"), "{names:?}");
+    assert!(!judged.record.recovered);
+}
