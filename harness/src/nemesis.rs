@@ -1,6 +1,6 @@
 //! What breaks things: it begins and ends each fault of the plan at its moment.
 //!
-//! A partition, a loss or a delay is a [`Rule`] that the fabric asks about every message; a crash, a kill or a power loss is done
+//! A partition, a loss or a delay is a rule that the fabric asks about every message; a crash, a kill or a power loss is done
 //! to processes. Rules stack: each begins and ends by itself, and what one does to a message no other undoes.
 
 use std::collections::BTreeMap;
