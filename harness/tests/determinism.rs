@@ -1,5 +1,7 @@
 //! Same plan, same bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use shakedown::catalogue::{Judged, Pairing, pairings, plan_text};
 use shakedown::checkers::history::write_json_lines;
 use shakedown::plan::Plan;

@@ -215,7 +215,7 @@ impl System for Quitter {
     }
 
     fn node(&self, _: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
-        async { Err("there is nothing to serve".into()) }
+        std::future::ready(Err("there is nothing to serve".into()))
     }
 
     fn client(&self, client: Client) -> Ping {

@@ -11,17 +11,19 @@
 //!
 //! A configuration is (event, which open operations have taken effect, state): a few machine words. Each is visited once.
 //!
-//! Two rules keep the tree thin, and lose no order:
+//! Three rules keep the tree thin, and lose no order:
 //! * An operation that only observes takes effect as soon as it is legal. In any order in which it comes later it can be
 //!   moved forward to here, for it changes nothing.
 //! * Of optional operations that never close and do the same, the one that was invoked first goes first. In any order that
 //!   uses a later one instead, the two can be exchanged.
+//! * A value is not written over while an operation that must see it is still to be invoked, and nothing is left that could
+//!   bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::history::{EventPosition, NEVER};
 
-use super::automaton::{Automaton, State};
+use super::automaton::{Automaton, Effect, State};
 use super::object::Call;
 use super::slots::Slots;
 
@@ -30,7 +32,7 @@ use super::slots::Slots;
 pub(super) enum Found {
     /// A legal order.
     Order,
-    /// There is none. The events up to and with `deepest`, which is a completion, have none; those before it have one.
+    /// There is none, already for the events up to and with this completion.
     NoOrder { deepest: EventPosition },
     /// The budget ran out. The events before `deepest` have a legal order.
     GaveUp { deepest: EventPosition },
@@ -54,7 +56,21 @@ struct Timeline {
     open: Vec<u32>,
     /// Optional movers that never close, in the order of their invocations.
     endless: Vec<u32>,
+    /// For registers: what becomes of each value.
+    worth: FxHashMap<State, Worth>,
     slots: usize,
+}
+
+/// Who still needs a value, and who could still write it.
+#[derive(Clone, Copy, Default)]
+struct Worth {
+    /// When the last operation is invoked that must see it, and when that closes.
+    needed: EventPosition,
+    needed_by: EventPosition,
+    /// How many could write it; being the initial value counts as one.
+    writers: u32,
+    /// When the last of them closes.
+    written: EventPosition,
 }
 
 /// A call, with its place in the sets.
@@ -100,15 +116,27 @@ impl Timeline {
             members: Vec::with_capacity(calls.len()),
             open: Vec::new(),
             endless: Vec::new(),
+            worth: FxHashMap::default(),
             slots: 0,
         };
+        timeline.worth.entry(automaton.initial()).or_default().writers += 1;
         for call in calls {
+            let effect = automaton.effect(call.class);
+            if let Some(value) = effect.and_then(Effect::needs).filter(|_| call.must) {
+                let worth = timeline.worth.entry(value.0).or_default();
+                (worth.needed, worth.needed_by) = (worth.needed, worth.needed_by).max((call.invoked, call.closed));
+            }
+            if let Some(value) = effect.and_then(Effect::writes) {
+                let worth = timeline.worth.entry(value.0).or_default();
+                worth.writers += 1;
+                worth.written = worth.written.max(call.closed);
+            }
             let observes = automaton.observes(call.class);
             timeline.members.push(Member { class: call.class, slot: u32::MAX, observes, twin: None });
         }
         let mut free: Vec<u32> = Vec::new();
         let (mut observers, mut movers): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
-        let mut last_of_class = rustc_hash::FxHashMap::default();
+        let mut last_of_class = FxHashMap::default();
         for (position, at) in order {
             let call = calls[at as usize];
             if position == call.invoked {
@@ -148,6 +176,12 @@ impl Timeline {
         timeline
     }
 
+    /// If no legal order writes over this value now: the completion for which it must stay.
+    fn must_stay(&self, value: State, now: EventPosition) -> Option<EventPosition> {
+        let worth = self.worth.get(&value)?;
+        (worth.needed > now && (worth.writers <= 1 || worth.written < now)).then_some(worth.needed_by)
+    }
+
     fn open(&self, (from, to): (u32, u32)) -> &[u32] {
         &self.open[from as usize..to as usize]
     }
@@ -169,13 +203,21 @@ struct Search<'a, S, A: ?Sized> {
     frames: Vec<Frame<S>>,
     /// The choices of all frames, those of the last one on top, the best on top of them: a member, and the state after it.
     choices: Vec<(u32, State)>,
+    /// The last completion for which a value had to stay.
+    blamed: EventPosition,
 }
 
 impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     fn run(timeline: &'a Timeline, automaton: &'a mut A, budget: u64) -> Found {
         let initial = automaton.initial();
-        let mut search =
-            Search { timeline, automaton, visited: FxHashSet::default(), frames: Vec::new(), choices: Vec::new() };
+        let mut search = Search {
+            timeline,
+            automaton,
+            visited: FxHashSet::default(),
+            frames: Vec::new(),
+            choices: Vec::new(),
+            blamed: 0,
+        };
         search.descend(S::empty(timeline.slots), initial, budget)
     }
 
@@ -192,7 +234,9 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 }
                 self.branch(event, taken.clone(), state);
             }
-            let Some((frame, member, next)) = self.next_choice() else { return Found::NoOrder { deepest } };
+            let Some((frame, member, next)) = self.next_choice() else {
+                return Found::NoOrder { deepest: deepest.max(self.blamed) };
+            };
             event = frame.event as usize;
             taken = frame.taken.clone();
             let changed = next != frame.state;
@@ -241,6 +285,8 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let choices = self.choices.len();
         let mut enablers = Vec::new();
         let endless = &self.timeline.endless[..endless as usize];
+        let stays = self.timeline.must_stay(state, step.position);
+        self.blamed = self.blamed.max(stays.unwrap_or(0));
         for &at in endless.iter().chain(self.timeline.open(movers)) {
             let member = &self.timeline.members[at as usize];
             let waits = member.twin.is_some_and(|twin| !taken.has(self.timeline.members[twin as usize].slot));
@@ -248,6 +294,9 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 continue;
             }
             let Some(next) = self.automaton.step(state, member.class) else { continue };
+            if stays.is_some() && next != state {
+                continue;
+            }
             if self.automaton.step(next, demanded.class).is_some() {
                 enablers.push((at, next));
             } else {
@@ -255,7 +304,9 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             }
         }
         self.choices.append(&mut enablers);
-        if let Some(next) = self.automaton.step(state, demanded.class) {
+        if let Some(next) = self.automaton.step(state, demanded.class)
+            && (next == state || stays.is_none())
+        {
             self.choices.push((step.member, next));
         }
         if !must {
