@@ -8,7 +8,7 @@
 //! what is read before the quiet.
 //!
 //! *Method:* of the reads that were invoked after a given event, those of one key must agree, and their value must be the
-//! initial one or that of a write that did not fail. *Cost:* linear.
+//! initial one or that of a write that did not fail. Fewer than two reads of a key prove nothing. *Cost:* linear.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -35,6 +35,10 @@ pub fn check(history: &History, quiet: EventPosition) -> Verdict {
     if keys.is_empty() {
         return Verdict::Unknown(Undecided { reason: "nothing was read after healing".to_owned() });
     }
+    let mut touched: Vec<Option<ValueId>> = history.operations().map(Operation::key_id).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    let alone = touched.into_iter().find(|key| finals.get(key).is_none_or(|reads| reads.len() < 2));
     let written = written(history);
     let mut anomalies = Vec::new();
     for key in keys {
@@ -61,7 +65,14 @@ pub fn check(history: &History, quiet: EventPosition) -> Verdict {
             ));
         }
     }
-    if anomalies.is_empty() { Verdict::Valid } else { Verdict::Invalid(anomalies) }
+    match alone {
+        _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
+        Some(key) => {
+            let key = key.map(|key| format!("key {}", history.value(key))).unwrap_or("the object".to_owned());
+            Verdict::Unknown(Undecided { reason: format!("fewer than two reads of {key} succeeded after healing") })
+        }
+        None => Verdict::Valid,
+    }
 }
 
 /// What each key may hold in the end.
@@ -81,4 +92,36 @@ fn anomaly(name: &'static str, operations: &[Operation<'_>], sentence: String) -
     let mut proof: Vec<OperationId> = operations.iter().map(|operation| operation.id()).collect();
     proof.sort_unstable();
     Anomaly { name, proof, sources: Vec::new(), sentence, why: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::read;
+
+    /// A write of 1, then two last reads with these values.
+    fn judge(first: &str, second: &str) -> Verdict {
+        let line = |process: u32, kind: &str, f: &str, value: &str| {
+            format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"key\":7,\"value\":{value}}}\n")
+        };
+        let mut text = line(0, "invoke", "write", "1") + &line(0, "ok", "write", "1");
+        for (process, value) in [(1, first), (2, second)] {
+            text += &line(process, "invoke", "read", "null");
+            let kind = if value == "info" { "info" } else { "ok" };
+            text += &line(process, kind, "read", if value == "info" { "null" } else { value });
+        }
+        check(&read("test", text.as_bytes()).unwrap(), 2)
+    }
+
+    #[test]
+    fn last_reads_agree_on_something_that_was_written_or_are_told_apart() {
+        assert_eq!(judge("1", "1"), Verdict::Valid);
+        assert_eq!(judge("1", "null").anomalies()[0].name, "divergence");
+        assert_eq!(judge("9", "9").anomalies()[0].name, "garbage-read");
+    }
+
+    #[test]
+    fn a_single_last_read_proves_nothing() {
+        assert_eq!(judge("1", "info").word(), "unknown");
+    }
 }

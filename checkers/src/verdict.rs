@@ -37,8 +37,9 @@ impl Verdict {
 pub struct Anomaly {
     /// As the literature names it: `stale-read`.
     pub name: &'static str,
-    /// The proof: with these operations alone no order is legal, whichever of the other operations happened or not, and
-    /// without any one of them some order is. In the order of their invocations.
+    /// The proof: with these operations no order is legal, whichever of the other operations happened or not, and without any one of
+    /// them some order is (unless the search for it was too long: then it may hold more than it needs). In the order of their
+    /// invocations.
     pub proof: Vec<OperationId>,
     /// Operations that are no part of the proof but of the picture: where a value that the proof observes came from.
     pub sources: Vec<OperationId>,

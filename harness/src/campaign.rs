@@ -50,7 +50,8 @@ impl Campaign<'_> {
     pub fn run(&self, jobs: &[Job<'_>], mut finished: impl FnMut(&RunRecord)) -> Result<Vec<RunRecord>, WriteError> {
         let next = AtomicUsize::new(0);
         let enough = AtomicBool::new(false);
-        let (send, receive) = mpsc::channel();
+        // A run that is done keeps its whole trace until it is judged worth keeping: no more of them than needed.
+        let (send, receive) = mpsc::sync_channel(2 * self.threads.max(1));
         std::thread::scope(|scope| {
             for _ in 0..self.threads.max(1) {
                 let (send, next, enough) = (send.clone(), &next, &enough);
@@ -128,10 +129,17 @@ impl Campaign<'_> {
             let path = out.join(&judged.record.run);
             judged.record.replay = format!("shakedown replay {}", path.display());
             judged.record.directory = Some(path.display().to_string());
-            write(out, &judged, &job.pairing.plan_text(job.scenario, job.seed))?;
+            let plan = job.pairing.plan_text(job.scenario, job.seed);
+            judged.record.plan_hash = plan_hash(&plan);
+            write(out, &judged, &plan)?;
         }
         Ok(judged.record)
     }
+}
+
+/// A hash of a plan's text.
+pub fn plan_hash(plan: &str) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(plan.as_bytes()))
 }
 
 /// Writes a run's directory.
@@ -158,6 +166,7 @@ fn differs(one: &Judged, other: &Judged) -> AnomalyRecord {
         breaks: "determinism".to_owned(),
         claimed: true,
         operations: Vec::new(),
+        sources: Vec::new(),
         sentence: format!(
             "the same plan gave two different runs ({} and {})",
             one.record.events_hash, other.record.events_hash

@@ -99,8 +99,8 @@ struct RunArguments {
     #[arg(long, value_name = "NAME")]
     defect: Option<String>,
     /// How many runs at once [default: as many as there are cores]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
     /// Where runs are written
     #[arg(long, default_value = "results/runs", value_name = "DIR")]
     out: PathBuf,
@@ -130,7 +130,7 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee
+    /// The guarantee; `linearizable` is the one that is decided yet
     #[arg(long, default_value = "linearizable")]
     consistency: String,
     /// What registers hold at first [default: nil]

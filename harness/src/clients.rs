@@ -17,7 +17,7 @@ use crate::simulation::stage;
 pub enum Phase {
     /// Clients invoke their operations, faults come and go.
     Strain,
-    /// Faults are over: each client asks until it gets an answer.
+    /// Faults are over: each client writes until it succeeds.
     Recovery,
     /// The cluster is left alone.
     Quiet,
@@ -91,7 +91,7 @@ pub async fn client<W: Workload, C: Invoke<W>>(
     number: u32,
     client: C,
     plan: ClientPlan<W::Planned>,
-    last_look: Vec<W::Planned>,
+    workload: W,
 ) {
     let mut client = Running { shared, process: number, client, memory: W::Memory::default() };
     for step in plan.operations {
@@ -102,11 +102,13 @@ pub async fn client<W: Workload, C: Invoke<W>>(
         client.perform(&step.operation).await;
     }
     client.done_until(Phase::Recovery).await;
-    if let Some(probe) = last_look.first() {
-        while client.shared.phase.get() == Phase::Recovery && !client.perform(probe).await {}
+    for attempt in 0.. {
+        if client.shared.phase.get() != Phase::Recovery || client.perform(&workload.probe(number, attempt)).await {
+            break;
+        }
     }
     client.done_until(Phase::LastLook).await;
-    for look in &last_look {
+    for look in &workload.last_look() {
         // A look that does not succeed is one that never was: try again a few times.
         for _ in 0..3 {
             if client.perform(look).await {

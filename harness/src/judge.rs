@@ -29,9 +29,8 @@ pub fn judge<O>(
         anomalies
             .extend(judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim, claimed, &happened.history)));
     }
-    // What clients saw tells more than what broke inside.
-    anomalies
-        .sort_by_key(|anomaly| (!anomaly.claimed, anomaly.operations.is_empty(), anomaly.operations.len(), anomaly.at));
+    // What came first is nearest to the cause.
+    anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
     let claims: Vec<ClaimRecord> = mode
         .claims
         .iter()
@@ -69,6 +68,7 @@ pub fn judge<O>(
         recovered: happened.phases.recovered.is_some(),
         simulated_seconds: happened.phases.ended as f64 / 1e9,
         seconds: 0.0,
+        plan_hash: String::new(),
         events_hash: format!("{:016x}", happened.hash),
         directory: None,
         undecided,
@@ -118,8 +118,12 @@ fn judge_claim(claim: Claim, mode: &Mode, model: ModelName, happened: &Happened)
         // Its proof is inside: the system's own invariants watched every read.
         Claim::Prefix => mode.claims.contains(&claim).then(|| {
             let broken = happened.findings.iter().any(|finding| finding.claim == Some(Claim::Prefix));
-            let word = if broken { Word::Invalid } else { Word::Valid };
-            Judged { claim, word, anomalies: Vec::new(), undecided: None }
+            let (word, undecided) = match happened.judged_inside.contains(&claim) {
+                _ if broken => (Word::Invalid, None),
+                true => (Word::Valid, None),
+                false => (Word::Unknown, Some("nothing was read that the claim `prefix` is about".to_owned())),
+            };
+            Judged { claim, word, anomalies: Vec::new(), undecided }
         }),
         Claim::Eventual => happened.quiet.map(|quiet| Judged::by(claim, convergence::check(&happened.history, quiet))),
     }
@@ -138,6 +142,7 @@ fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
         breaks: finding.claim.map_or(finding.name, Claim::name).to_owned(),
         claimed: finding.claim.is_none_or(|claim| mode.claims.contains(&claim)),
         operations: Vec::new(),
+        sources: Vec::new(),
         sentence: finding.sentence.clone(),
         why: Vec::new(),
         at: Some(finding.at),
@@ -151,6 +156,7 @@ fn proved(anomaly: &Anomaly, claim: Claim, claimed: bool, history: &History) -> 
         breaks: claim.name().to_owned(),
         claimed,
         operations: operations.iter().map(|id| history.operation(*id).index()).collect(),
+        sources: anomaly.sources.iter().map(|id| history.operation(*id).index()).collect(),
         sentence: anomaly.sentence.clone(),
         why: anomaly.why.clone(),
         at: operations.iter().filter_map(|id| history.operation(*id).completed_at()).max(),

@@ -71,7 +71,7 @@ pub struct Nemesis {
     rules: Vec<Rule>,
     /// How many faults hold each node down.
     down: Vec<u32>,
-    /// Who led last, by term.
+    /// Who leads, and in which term.
     leader: Option<(u64, Host)>,
     /// The nodes that are healed, once healing has begun.
     healed: Option<Vec<bool>>,
@@ -126,6 +126,8 @@ impl Nemesis {
             if self.leader.is_none_or(|(known, _)| term >= known) {
                 self.leader = Some((term, host));
             }
+        } else if matches!(event, "role" | "stopped") && self.leader.is_some_and(|(_, leader)| leader == host) {
+            self.leader = None;
         }
         for fault in self.faults.iter_mut().filter(|fault| fault.due.is_none()) {
             let Moment::On { on, node, nth, plus_ms } = &fault.plan.begins else { continue };
@@ -147,7 +149,9 @@ impl Nemesis {
         }
         for at in 0..self.faults.len() {
             let fault = &self.faults[at];
-            if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) {
+            // A fault that is aimed at the leader waits for one.
+            let aimless = self.leader.is_none() && fault.plan.fault.names(LEADER);
+            if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) && !aimless {
                 self.begin(at, now, &mut deeds);
             }
             let fault = &self.faults[at];
@@ -158,10 +162,10 @@ impl Nemesis {
         deeds
     }
 
-    /// Whether any fault is going on or is still to begin at a known moment before this one.
+    /// Whether any fault is going on that ends before this moment, or is still to begin at a known moment before it.
     pub fn is_busy(&self, until: u64) -> bool {
         self.faults.iter().any(|fault| match (fault.began, fault.ended) {
-            (Some(_), None) => true,
+            (Some(began), None) => began + fault.plan.lasts_ms <= until,
             (None, _) => fault.due.is_some_and(|due| due <= until),
             _ => false,
         })
@@ -184,6 +188,16 @@ impl Nemesis {
                 self.down[node] = 0;
                 deeds.push(Deed::Start { node });
             }
+        }
+        if !all {
+            // Clients leave the others alone: what those answer, nobody promised.
+            let mut rows = self.rows();
+            let clients = self.nodes.len();
+            for (node, _) in mask.iter().enumerate().filter(|(_, healed)| !**healed) {
+                rows[node] |= 1 << clients;
+                rows[clients] |= 1 << node;
+            }
+            self.rules.push(Rule { fault: u32::MAX, seed: 0, what: What::Cut(rows) });
         }
         let value = if all { "all nodes".to_owned() } else { format!("only {}", healed.join(" ")) };
         deeds.push(Deed::Note { function: "heal".to_owned(), value });
@@ -366,7 +380,8 @@ impl Nemesis {
         rows
     }
 
-    /// Each node hears as many neighbours to either side as make a majority with itself.
+    /// Each node hears as many neighbours to either side as make a majority with itself. Three nodes make no ring: there, two of
+    /// them hear each other only by way of the third.
     fn ring(&self, order: &[String]) -> Vec<u64> {
         let order = order.iter().filter_map(|name| self.nodes.iter().position(|node| node == name)).collect::<Vec<_>>();
         let count = order.len();
@@ -375,7 +390,7 @@ impl Nemesis {
         for (one, &from) in order.iter().enumerate() {
             for (other, &to) in order.iter().enumerate() {
                 let apart = one.abs_diff(other);
-                if apart.min(count - apart) > reach {
+                if apart.min(count - apart) > reach || count == 3 && apart == 2 {
                     rows[from] |= 1 << to;
                 }
             }

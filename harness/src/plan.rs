@@ -183,6 +183,11 @@ impl FaultKind {
         }
     }
 
+    /// Whether it names this node, or `leader`.
+    pub fn names(&self, name: &str) -> bool {
+        self.groups().into_iter().flatten().any(|named| named == name)
+    }
+
     /// The nodes that it names, in groups.
     fn groups(&self) -> Vec<&[String]> {
         match self {

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use shakedown_checkers::History;
-use shakedown_checkers::history::EventPosition;
+use shakedown_checkers::history::{EventPosition, write_json_lines};
 use shakedown_results::{FaultRecord, Messages, Phases};
 use shakedown_systems::context::{Client, Clock, Disk, Node};
 use shakedown_systems::{Defect, Invariant, Mode, Observation, System};
@@ -37,6 +37,8 @@ pub struct Happened {
     pub findings: Vec<Finding>,
     /// What became of each fault.
     pub faults: Vec<FaultRecord>,
+    /// The claims of which the system's own invariants judged something.
+    pub judged_inside: Vec<shakedown_systems::Claim>,
     /// When the run passed from one phase to the next.
     pub phases: Phases,
     /// The first event after the cluster was left alone, if the run came that far.
@@ -139,7 +141,8 @@ where
                 seed.stream(&format!("node/{name}/{}", starts.get())),
                 Rc::new(HostBackend::new(host, names.clone())),
             );
-            engine::process(host, system.node(node))
+            let system = Rc::clone(&system);
+            engine::process(host, async move { system.node(node).await })
         };
         hosts.push((own_name, Box::new(process)));
     }
@@ -155,8 +158,11 @@ where
                 seed.stream(&format!("client-run/{number}")),
                 Rc::new(HostBackend::new(host, names.clone())),
             );
-            let client = system.client(context);
-            let client = clients::client::<W, _>(shared.clone(), number, client, plan.clone(), workload.last_look());
+            let (system, workload, shared, plan) = (system.clone(), workload.clone(), shared.clone(), plan.clone());
+            let client = async move {
+                let client = system.client(context);
+                clients::client::<W, _>(shared, number, client, plan, workload).await;
+            };
             tokio::task::spawn_local(stage::on_stage(host, client));
         }
         Box::pin(std::future::pending()) as _
@@ -216,11 +222,10 @@ impl<E: Engine> Run<'_, E> {
                 self.advance();
             }
         } else if !self.broken {
-            let waited = recovery_ms as f64 / 1000.0;
             self.findings.push(Finding {
                 name: "no-recovery",
                 claim: None,
-                sentence: format!("not every client got an answer within {waited:.1} s after healing"),
+                sentence: self.why_no_recovery(recovery_ms),
                 at: self.step * MILLISECOND,
             });
         }
@@ -243,6 +248,27 @@ impl<E: Engine> Run<'_, E> {
         }
         self.listen();
         self.step += 1;
+    }
+
+    fn why_no_recovery(&self, recovery_ms: u64) -> String {
+        let waiting = (2 * self.clients).saturating_sub(self.shared.done.get()).min(self.clients);
+        let nodes: Vec<String> = (0..self.nodes.len())
+            .map(|host| {
+                let role = self.trace.iter().rev().find(|said| said.host == host && said.event == "role");
+                let is = match role.and_then(|said| said.text("role").zip(said.number("term"))) {
+                    _ if self.nemesis.is_down(host) => "down".to_owned(),
+                    Some((role, term)) => format!("{role} in term {term}"),
+                    None => "up".to_owned(),
+                };
+                format!("{} {is}", self.nodes[host])
+            })
+            .collect();
+        format!(
+            "{waiting} of {} clients got no answer within {:.1} s after healing ({})",
+            self.clients,
+            recovery_ms as f64 / 1000.0,
+            nodes.join(", ")
+        )
     }
 
     fn fails(&mut self, error: String) {
@@ -290,7 +316,8 @@ impl<E: Engine> Run<'_, E> {
             if death.host < self.nodes.len() {
                 self.nemesis.died(death.host);
                 self.engine.stop(death.host);
-                self.said(death.host, "stopped", Vec::new());
+                let how = ("how", Datum::Text(death.how.to_owned()));
+                self.said(death.host, "stopped", vec![how, ("message", Datum::Text(death.message))]);
             }
         }
     }
@@ -322,19 +349,17 @@ impl<E: Engine> Run<'_, E> {
         // Processes end before their surroundings do: some still hold what they were given.
         drop(self.engine);
         let history = self.shared.history.take().finish();
-        for operation in history.operations() {
-            let times = [operation.invoked_at(), operation.completed_at()].map(|time| time.unwrap_or(u64::MAX));
-            for number in [u64::from(operation.process()), u64::from(operation.completed()), times[0], times[1]] {
-                self.digest.update(&number.to_le_bytes());
-            }
-            let ids = [operation.function_id(), operation.argument_id(), operation.result_id()];
-            ids.iter().for_each(|id| self.digest.update(&id.0.to_le_bytes()));
-        }
+        let judged = self.invariants.iter().filter(|(invariant, _)| invariant.judged() > 0);
+        let judged_inside = judged.filter_map(|(invariant, _)| invariant.claim()).collect();
+        let mut bytes = Vec::new();
+        write_json_lines(&history, &mut bytes).expect("memory takes it");
+        self.digest.update(&bytes);
         self.digest.update(&self.fabric.digest.digest().to_le_bytes());
         Happened {
             history,
             trace: self.trace,
             findings: self.findings,
+            judged_inside,
             faults: self.nemesis.records(),
             phases,
             quiet,

@@ -48,6 +48,7 @@ impl Scenario {
     pub fn plan<W: Workload>(&self, workload: &W, seed: u64) -> Plan<W::Planned> {
         let seed = Seed(seed);
         let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("n{n}")).collect();
+        let healed = healed(&nodes, &mut seed.stream("heal"));
         let clients = (0..self.clients).map(|client| self.client(workload, seed, client)).collect();
         Plan {
             schema: PLAN_SCHEMA.to_owned(),
@@ -60,9 +61,9 @@ impl Scenario {
             sync_ms: [0, 1],
             stop_ms: self.stop_ms,
             recovery_ms: 5_000,
-            quiet_ms: 300,
-            healed: healed(&nodes, &mut seed.stream("heal")),
-            faults: self.faults(&nodes, seed),
+            quiet_ms: 800,
+            faults: self.faults(&nodes, &healed, seed),
+            healed,
             nodes,
             clients,
         }
@@ -76,8 +77,9 @@ impl Scenario {
         ClientPlan { operations: steps.collect() }
     }
 
-    /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), one to six faults of them.
-    fn faults(&self, nodes: &[String], seed: Seed) -> Vec<Fault> {
+    /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), one to six faults of them; and where only a
+    /// majority is healed, one that lasts for the others.
+    fn faults(&self, nodes: &[String], healed: &[String], seed: Seed) -> Vec<Fault> {
         let mut chance = seed.stream("faults");
         let kinds: Vec<&str> = self.faults.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { self.faults.clone() } else { kinds };
@@ -85,7 +87,7 @@ impl Scenario {
             return Vec::new();
         }
         let count = chance.random_range(1..=6);
-        (0..count)
+        let mut faults: Vec<Fault> = (0..count)
             .map(|id| {
                 let own = seed.below(&format!("fault/{id}"));
                 let mut chance = own.stream("what");
@@ -94,7 +96,23 @@ impl Scenario {
                 let lasts_ms = if kind == "crash" { 0 } else { duration(&mut chance) };
                 Fault { id, seed: own.0, begins, lasts_ms, fault: draw(kind, nodes, &mut chance) }
             })
-            .collect()
+            .collect();
+        let others: Vec<String> = nodes.iter().filter(|node| !healed.contains(node)).cloned().collect();
+        if !others.is_empty() {
+            let own = seed.below("fault/lasting");
+            let mut chance = own.stream("what");
+            let begins = Moment::At { at_ms: chance.random_range(self.stop_ms / 2..=self.stop_ms * 3 / 4) };
+            let fault = match chance.random_range(0..4) {
+                0 => FaultKind::Partition { sides: vec![others, healed.to_vec()] },
+                1 => FaultKind::OneWay { from: others, to: healed.to_vec() },
+                2 => FaultKind::OneWay { from: healed.to_vec(), to: others },
+                _ => FaultKind::Kill { nodes: others },
+            };
+            if self.faults.contains(&fault.name()) {
+                faults.push(Fault { id: count, seed: own.0, begins, lasts_ms: LASTING_MS, fault });
+            }
+        }
+        faults
     }
 
     /// Mostly a time; sometimes just when a leader was elected.
@@ -107,6 +125,9 @@ impl Scenario {
         Moment::At { at_ms: chance.random_range(300..=last) }
     }
 }
+
+/// Longer than any run.
+const LASTING_MS: u64 = 3_600_000;
 
 /// All nodes, or in a third of the seeds only a majority: total healing hides livelocks.
 fn healed(nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {

@@ -77,11 +77,25 @@ pub fn write(root: &Path, run: &Run<'_>) -> Result<PathBuf, WriteError> {
     let plan = serde_json::from_str(run.plan).unwrap_or_default();
     let page = page::render(&RunPage { record: run.record, history: run.history, trace: run.trace, plan: &plan });
     file("report.html", &|out| out.write_all(page.as_bytes()))?;
+    // The old one steps aside, so that at no moment there is none.
+    let aside = tempfile::Builder::new().prefix(".old").suffix(".part").tempdir_in(root).map_err(failed(root))?;
     if target.exists() {
-        fs::remove_dir_all(&target).map_err(failed(&target))?;
+        fs::rename(&target, aside.path().join("run")).map_err(failed(&target))?;
     }
-    fs::rename(part.keep(), &target).map_err(failed(&target))?;
+    fs::rename(part.path(), &target).map_err(failed(&target))?;
+    // Its path has gone to its place: there is nothing left to take away.
+    let _ = part.keep();
     Ok(target)
+}
+
+/// The runs below a directory that are not among these: those of earlier campaigns.
+pub fn others(root: &Path, records: &[RunRecord]) -> Vec<RunRecord> {
+    let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    folders.sort();
+    let read = |folder: PathBuf| serde_json::from_slice(&fs::read(folder.join("verdict.json")).ok()?).ok();
+    let known = |record: &RunRecord| records.iter().any(|known| known.run == record.run);
+    folders.into_iter().filter_map(read).filter(|record| !known(record)).collect()
 }
 
 /// Writes a trace as its file holds it.

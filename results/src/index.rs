@@ -42,6 +42,7 @@ struct Failure {
     anomaly: String,
     runs: String,
     first: String,
+    kept: bool,
     seed: u64,
 }
 
@@ -49,6 +50,7 @@ struct Run {
     class: &'static str,
     verdict: &'static str,
     run: String,
+    kept: bool,
     subject: String,
     defect: String,
     seed: u64,
@@ -147,6 +149,7 @@ fn failures(ordered: &[&RunRecord]) -> Vec<Failure> {
                 anomaly: anomaly_words(anomaly),
                 runs: grouped(runs.len() as u64),
                 first: runs[0].run.clone(),
+                kept: runs[0].directory.is_some(),
                 seed: runs[0].seed,
             };
             (runs.len(), failure)
@@ -167,6 +170,7 @@ fn row(run: &RunRecord) -> Run {
             Word::Valid => "✓ valid",
         },
         run: run.run.clone(),
+        kept: run.directory.is_some(),
         subject: format!(
             "{} in mode {}, {}",
             clipped(&run.system, 40),

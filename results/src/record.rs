@@ -67,6 +67,8 @@ pub struct RunRecord {
     pub simulated_seconds: f64,
     /// How long it took, checking included.
     pub seconds: f64,
+    /// A hash of the plan's text: with it, an edited plan is told from a run that does not repeat.
+    pub plan_hash: String,
     /// A hash of everything that happened, in order: equal for equal plans.
     pub events_hash: String,
     /// Where the run's files are, if they were kept.
@@ -105,8 +107,12 @@ pub struct AnomalyRecord {
     pub breaks: String,
     /// Whether the mode claims that guarantee (then the run fails), or only was observed without it (then it does not).
     pub claimed: bool,
-    /// The operations that prove it, by the index of their invocations; empty where it is not about operations.
+    /// The operations that prove it, and where what they saw came from, by the index of their invocations; empty where it is not
+    /// about operations.
     pub operations: Vec<u64>,
+    /// Those of them that are no part of the proof: where a value that it observes came from.
+    #[serde(default)]
+    pub sources: Vec<u64>,
     /// One sentence.
     pub sentence: String,
     /// Why no order of the operations is legal: one sentence a step. May be empty.

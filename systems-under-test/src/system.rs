@@ -126,6 +126,11 @@ pub trait Invariant {
         None
     }
 
+    /// How much it has judged: a claim of which nothing was judged is not held, but undecided.
+    fn judged(&self) -> u64 {
+        0
+    }
+
     /// Takes note of an event, and tells what it breaks.
     fn observe(&mut self, observation: &dyn Observation) -> Result<(), Violation>;
 }

@@ -133,6 +133,12 @@ impl Workload for Kv {
             .collect()
     }
 
+    fn probe(&self, client: u32, attempt: u32) -> Planned {
+        // Far from the values of plans, which count from 1.
+        let fresh = (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client);
+        Planned::Write { key: client % self.keys, value: self.values.map_or(fresh, |values| fresh % values) }
+    }
+
     fn last_look(&self) -> Vec<Planned> {
         (0..self.keys).map(|key| Planned::Read { key }).collect()
     }

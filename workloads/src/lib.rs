@@ -62,6 +62,10 @@ pub trait Workload: Clone + 'static {
     /// What one client of several will do. Everything is drawn from `chance`.
     fn plan(&self, client: u32, clients: u32, operations: usize, chance: &mut impl Rng) -> Vec<Self::Planned>;
 
+    /// What a client tries after healing until it succeeds: something that needs the system to be able to write. A later attempt
+    /// of the same client differs from an earlier one where equal values would hide a lost write.
+    fn probe(&self, client: u32, attempt: u32) -> Self::Planned;
+
     /// What each client does in the end, when all is healed and quiet: it looks at every object.
     fn last_look(&self) -> Vec<Self::Planned>;
 

@@ -88,7 +88,12 @@ impl From<i64> for Value {
 /// How deep the values of a file may nest: any reader of any format stays far from the end of its stack.
 pub(super) const NESTING: usize = 100;
 
-/// As a person reads it: `nil`, `7`, `[1 2]`. Text stands bare, except inside a list or where it would be empty.
+/// Whether a person could not tell where the text ends, or that it is text.
+fn is_not_plain(text: &str) -> bool {
+    text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) || text.parse::<i64>().is_ok()
+}
+
+/// As a person reads it: `nil`, `7`, `[1 2]`. Text stands bare where nobody could take it for anything else.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,7 +101,7 @@ impl fmt::Display for Value {
             Value::Bool(truth) => write!(f, "{truth}"),
             Value::Int(number) => write!(f, "{number}"),
             Value::Decimal(number) => f.write_str(number),
-            Value::Text(text) if text.is_empty() => f.write_str("\"\""),
+            Value::Text(text) if is_not_plain(text) => write!(f, "{text:?}"),
             Value::Text(text) => f.write_str(text),
             Value::List(items) => {
                 f.write_str("[")?;

@@ -14,7 +14,10 @@ const LINEARIZABLE: &str = "linearizable";
 
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Trouble> {
     if arguments.consistency != LINEARIZABLE {
-        return Err(unknown("consistency level that `check` decides", &arguments.consistency, &[LINEARIZABLE]));
+        return Err(Trouble(format!(
+            "`check` does not decide {:?} yet; expected --consistency {LINEARIZABLE}",
+            arguments.consistency
+        )));
     }
     let names: Vec<&str> = ModelName::ALL.iter().map(|model| model.name()).collect();
     let model = match &arguments.model {
@@ -171,7 +174,7 @@ impl Checked {
         }
         let anomalies = self.verdict.anomalies();
         for anomaly in anomalies.iter().take(SHOWN) {
-            super::report::anomaly(&self.history, anomaly.name, &anomaly.sentence, &anomaly.operations());
+            super::report::anomaly(&self.history, anomaly);
             for line in &anomaly.why {
                 print(format_args!("    {line}"));
             }

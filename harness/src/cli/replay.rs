@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use shakedown_checkers::history::write_json_lines;
-use shakedown_results::Word;
 use shakedown_results::directory::{self, write_trace};
+use shakedown_results::{RunRecord, Word};
 
 use crate::campaign;
 use crate::catalogue::{Judged, pairings, plan_text};
@@ -30,24 +30,29 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
     };
     let text = plan_text(&plan);
     let mut judged = pairing.run_plan(plan).map_err(|error| place(error.into()))?;
+    judged.record.plan_hash = campaign::plan_hash(&text);
 
-    let recorded = file.parent().filter(|folder| folder.join("history.jsonl").exists());
-    let same = match recorded {
-        Some(folder) => Some(compare(folder, &judged)?),
+    let recorded = file.parent().and_then(recorded);
+    // A recorded run stays as it is. A plan that is not its own any more makes a run of another name.
+    let own = recorded.as_ref().filter(|recorded| recorded.record.plan_hash == judged.record.plan_hash);
+    let differs = match own {
+        Some(recorded) => compare(&recorded.folder, &judged)?,
         None => None,
     };
-    let differs = same.as_ref().and_then(|same| same.as_ref().err());
-    // A plan by itself has no directory yet; a recorded run stays as it is.
-    let folder = match recorded {
-        Some(folder) => folder.to_owned(),
+    let folder = match own {
+        Some(recorded) => recorded.folder.clone(),
         None => {
             directory::prepare(&arguments.out)?;
+            let same = arguments.out.join(&judged.record.run);
+            if same.exists() {
+                judged.record.run = format!("{}-edited-{}", judged.record.run, &judged.record.plan_hash[..8]);
+            }
             arguments.out.join(&judged.record.run)
         }
     };
     judged.record.replay = format!("shakedown replay {}", folder.display());
     judged.record.directory = Some(folder.display().to_string());
-    if recorded.is_none() {
+    if own.is_none() {
         campaign::write(&arguments.out, &judged, &text)?;
     }
 
@@ -58,7 +63,7 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
         Word::Unknown => Status::Undecided,
     };
     if json {
-        let identical = same.as_ref().map(|same| same.is_ok());
+        let identical = own.map(|_| differs.is_none());
         let record = serde_json::to_value(&judged.record)?;
         print(json!({"schema": "shakedown/replay/1", "identical": identical, "run": record}));
         return Ok(status);
@@ -69,15 +74,32 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
     } else {
         report::failure(&judged.record, Some((&judged.happened.history, &judged.trace())));
     }
-    match (&same, differs) {
+    for fault in judged.record.applied_faults.iter().filter(|fault| fault.began.is_none()) {
+        print(format_args!(
+            "fault {} ({} {}) never began: what it waits for did not happen",
+            fault.id, fault.kind, fault.description
+        ));
+    }
+    match (own, differs) {
         (_, Some(place)) => print(format_args!("replayed: DIFFERS from the recorded run, first at {place}")),
         (Some(_), None) => print(format_args!(
             "replayed: history and trace are the same, byte for byte (events hash {})",
             judged.record.events_hash
         )),
-        (None, None) => print("replayed from a plan alone: there is no recorded run to compare with"),
+        (None, None) => print("replayed a plan of which there is no recorded run: nothing to compare with"),
     }
     Ok(status)
+}
+
+/// A run that was recorded.
+struct Recorded {
+    folder: PathBuf,
+    record: RunRecord,
+}
+
+fn recorded(folder: &Path) -> Option<Recorded> {
+    let record = serde_json::from_slice(&std::fs::read(folder.join("verdict.json")).ok()?).ok()?;
+    Some(Recorded { folder: folder.to_owned(), record })
 }
 
 /// The plan behind what was typed.
@@ -98,20 +120,22 @@ fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
     })
 }
 
-/// Whether the run is what was recorded; else the first line that differs.
-fn compare(folder: &Path, judged: &Judged) -> Result<Result<(), String>, Trouble> {
+/// The first line at which the run is not what was recorded.
+fn compare(folder: &Path, judged: &Judged) -> Result<Option<String>, Trouble> {
     let (mut history, mut trace) = (Vec::new(), Vec::new());
     write_json_lines(&judged.happened.history, &mut history)?;
     write_trace(&judged.trace(), &mut trace)?;
     for (name, now) in [("history.jsonl", history), ("trace.jsonl", trace)] {
         let path = folder.join(name);
-        let then = std::fs::read(&path).map_err(|error| Trouble(format!("{}: {error}", path.display())))?;
+        let then = std::fs::read(&path).map_err(|error| {
+            Trouble(format!("{}: {error}; to run the plan by itself, replay a copy of its plan.json", path.display()))
+        })?;
         if then != now {
             let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
             let (then, now) = (lines(&then), lines(&now));
             let line = then.iter().zip(&now).take_while(|(then, now)| then == now).count() + 1;
-            return Ok(Err(format!("{name} line {line}")));
+            return Ok(Some(format!("{name} line {line}")));
         }
     }
-    Ok(Ok(()))
+    Ok(None)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use shakedown_checkers::{History, Operation, OperationId, Outcome};
+use shakedown_checkers::{Anomaly, History, Operation, Outcome};
 use shakedown_results::{AnomalyRecord, RunRecord, TraceLine, Word};
 
 use super::print;
@@ -30,11 +30,20 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     print(format_args!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}"));
     if let Some(anomaly) = record.anomalies.iter().find(|anomaly| anomaly.claimed) {
         wrapped(&anomaly.sentence);
-        if let Some((history, trace)) = history {
-            witness(history, trace, &anomaly.operations);
+        let mut told = vec![anomaly];
+        // What broke inside came first: then what clients saw of it.
+        if anomaly.operations.is_empty()
+            && let Some(seen) =
+                record.anomalies.iter().find(|anomaly| anomaly.claimed && !anomaly.operations.is_empty())
+        {
+            wrapped(&format!("Seen by clients: {}", seen.sentence));
+            told.push(seen);
         }
-        during(record, anomaly);
-        let others = record.anomalies.iter().filter(|a| a.claimed).skip(1).map(|a| a.name.as_str());
+        if let Some((history, trace)) = history {
+            told.iter().for_each(|anomaly| witness(history, trace, anomaly));
+        }
+        during(record, anomaly, history.map(|(history, _)| history));
+        let others = record.anomalies.iter().filter(|a| a.claimed && !told.contains(a)).map(|a| a.name.as_str());
         let others: Vec<&str> = others.collect();
         if !others.is_empty() {
             label("also", &tally(&others));
@@ -53,25 +62,25 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
 }
 
 /// An anomaly of a history, with its operations.
-pub(super) fn anomaly(history: &History, name: &str, sentence: &str, operations: &[OperationId]) {
-    print(format_args!("  {BAD}{name}{BAD:#}"));
-    wrapped(sentence);
-    for (letter, id) in ('A'..='Z').zip(operations) {
-        operation(letter, history.operation(*id), None);
+pub(super) fn anomaly(history: &History, anomaly: &Anomaly) {
+    print(format_args!("  {BAD}{}{BAD:#}", anomaly.name));
+    wrapped(&anomaly.sentence);
+    for (letter, id) in ('A'..='Z').zip(anomaly.operations()) {
+        operation(letter, history.operation(id), None, !anomaly.proof.contains(&id));
     }
 }
 
-fn witness(history: &History, trace: &[TraceLine], indices: &[u64]) {
-    let shown = history.operations().filter(|operation| indices.contains(&operation.index()));
+fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
+    let shown = history.operations().filter(|operation| anomaly.operations.contains(&operation.index()));
     for (letter, shown) in ('A'..='Z').zip(shown) {
         let answered = trace.iter().find(|line| {
             line.event == "answered" && line.fields.get("operation").and_then(|o| o.as_u64()) == Some(shown.index())
         });
-        operation(letter, shown, answered);
+        operation(letter, shown, answered, anomaly.sources.contains(&shown.index()));
     }
 }
 
-fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine>) {
+fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) {
     let (argument, result) = (operation.argument(), operation.result());
     let what = match operation.function() {
         "read" | "get" => format!("{result}"),
@@ -97,21 +106,25 @@ fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine
         let role = field("role");
         format!("  by {}, {} in term {}", line.node, role.trim_matches('"'), field("term"))
     });
+    let note = if source { "  (its source)" } else { "" };
     let (index, process) = (format!("#{}", operation.index()), format!("p{}", operation.process()));
     print(format_args!(
-        "    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}",
+        "    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}{note}",
         by.unwrap_or_default()
     ));
 }
 
-/// The faults that were going on when the anomaly came to light, or had ended shortly before.
-fn during(record: &RunRecord, anomaly: &AnomalyRecord) {
+/// The faults that were going on while the operations of the anomaly were; where it has none, in the second before it.
+fn during(record: &RunRecord, anomaly: &AnomalyRecord, history: Option<&History>) {
     let Some(at) = anomaly.at else { return };
+    let proof = |operation: &Operation<'_>| anomaly.operations.contains(&operation.index());
+    let begun = history.and_then(|history| history.operations().filter(proof).filter_map(|o| o.invoked_at()).min());
+    let from = begun.unwrap_or(at.saturating_sub(1_000_000_000));
     let faults: Vec<String> = record
         .applied_faults
         .iter()
         .filter(|fault| fault.began.is_some_and(|began| began <= at))
-        .filter(|fault| fault.ended.is_none_or(|ended| ended + 1_000_000_000 >= at))
+        .filter(|fault| fault.ended.is_none_or(|ended| ended >= from))
         .map(|fault| {
             let end = fault.ended.map_or("end".to_owned(), |ended| format!("{:.3} s", ended as f64 / 1e9));
             let began = fault.began.unwrap_or(0) as f64 / 1e9;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,11 +27,12 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
     let pairings = pairings();
     let wanted = wanted(arguments, &pairings)?;
     let seeds = seeds(arguments)?;
-    let jobs: Vec<Job<'_>> = wanted
-        .iter()
-        .flat_map(|(pairing, scenario)| {
-            seeds.clone().enumerate().map(move |(nth, seed)| {
-                let keep = arguments.keep == Keep::All || arguments.keep == Keep::Failing && nth == 0;
+    // Seed by seed, so that a campaign that is cut short has seen something of everything.
+    let first = *seeds.start();
+    let jobs: Vec<Job<'_>> = seeds
+        .flat_map(|seed| {
+            wanted.iter().map(move |(pairing, scenario)| {
+                let keep = arguments.keep == Keep::All || arguments.keep == Keep::Failing && seed == first;
                 Job { pairing: *pairing, scenario, seed, keep }
             })
         })
@@ -48,7 +50,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let campaign = Campaign {
         out,
-        threads: arguments.jobs.unwrap_or(cores),
+        threads: arguments.jobs.map_or(cores, |jobs| jobs as usize),
         verify_determinism: arguments.verify_determinism,
         stop_after: arguments.stop_after.or(arguments.defect.as_ref().map(|_| 3)),
         interrupted: &INTERRUPTED,
@@ -73,8 +75,14 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
     })?;
     progress.end();
     if let Some(out) = out {
-        let kept: Vec<RunRecord> = records.clone();
-        directory::write_file(out, "index.html", &index::render_index(&kept))?;
+        let mut all = directory::others(out, &records);
+        all.extend(records.iter().cloned());
+        directory::write_file(out, "index.html", &index::render_index(&all))?;
+    }
+    if arguments.verify_determinism && !json {
+        let differ =
+            records.iter().filter(|record| record.anomalies.iter().any(|a| a.name == "nondeterminism")).count();
+        print(format_args!("determinism: {} run twice, {differ} differ\n", counted(records.len(), "plan")));
     }
     sum_up(&records, jobs.len(), begun.elapsed(), out, json)
 }
@@ -126,6 +134,15 @@ fn wanted<'a>(
         }
         let defect = arguments.defect.as_ref().map(|name| pairing.defects().iter().find(|d| d.name == name));
         let Some(defect) = defect.map_or(Some(None), |found| found.map(Some)) else { continue };
+        if let (Some(defect), Some(mode)) = (defect, &arguments.mode)
+            && defect.mode != mode
+            && pairing.modes().iter().any(|known| known.name == mode)
+        {
+            let (name, right) = (defect.name, defect.mode);
+            return Err(Trouble(format!(
+                "mode {mode} never executes the defect {name}; expected --mode {right}, or none"
+            )));
+        }
         for mode in pairing.modes() {
             let asked = arguments.mode.as_deref().or(defect.map(|defect| defect.mode));
             if asked.is_some_and(|asked| asked != mode.name) {
@@ -178,19 +195,27 @@ fn faults(list: &str) -> Result<Vec<&'static str>, Trouble> {
         .collect()
 }
 
-fn seeds(arguments: &RunArguments) -> Result<std::ops::Range<u64>, Trouble> {
-    let bad = |text: &str| Trouble(format!("--seeds {text:?}: expected A..B with A below B, for example 0..100"));
+fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
+    let bad = |text: &str| {
+        Trouble(format!(
+            "--seeds {text:?}: expected A..B with A below B, at most ten million seeds, for example 0..100"
+        ))
+    };
     match (&arguments.seed, &arguments.seeds) {
-        (Some(seed), _) => Ok(*seed..seed.saturating_add(1)),
+        (Some(seed), _) => Ok(*seed..=*seed),
         (None, Some(text)) => {
             let (from, to) = text.split_once("..").ok_or_else(|| bad(text))?;
-            let range = from.parse().map_err(|_| bad(text))?..to.parse().map_err(|_| bad(text))?;
-            if range.is_empty() { Err(bad(text)) } else { Ok(range) }
+            let (from, to): (u64, u64) = (from.parse().map_err(|_| bad(text))?, to.parse().map_err(|_| bad(text))?);
+            let last = to.checked_sub(1).filter(|last| *last >= from).ok_or_else(|| bad(text))?;
+            if last - from > MOST_SEEDS { Err(bad(text)) } else { Ok(from..=last) }
         }
-        (None, None) if arguments.defect.is_some() => Ok(0..200),
-        (None, None) => Ok(0..40),
+        (None, None) if arguments.defect.is_some() => Ok(0..=199),
+        (None, None) => Ok(0..=39),
     }
 }
+
+/// The most seeds of one campaign.
+const MOST_SEEDS: u64 = 10_000_000;
 
 fn milliseconds(text: &str) -> Result<u64, Trouble> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
@@ -206,6 +231,10 @@ fn milliseconds(text: &str) -> Result<u64, Trouble> {
     }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 #[derive(Serialize)]
 struct Summary<'a> {
     schema: &'static str,
@@ -214,6 +243,7 @@ struct Summary<'a> {
     valid: usize,
     invalid: usize,
     undecided: usize,
+    interrupted: bool,
     operations: usize,
     simulated_seconds: f64,
     seconds: f64,
@@ -238,8 +268,9 @@ fn sum_up(
             *causes.entry(cause(record)).or_default() += 1;
         }
     }
+    let interrupted = records.len() < planned && INTERRUPTED.load(Ordering::Relaxed);
     let status = match (invalid, undecided) {
-        (0, 0) => Status::Held,
+        (0, 0) if !interrupted && !records.is_empty() => Status::Held,
         (0, _) => Status::Undecided,
         _ => Status::Broken,
     };
@@ -252,6 +283,7 @@ fn sum_up(
             valid,
             invalid,
             undecided,
+            interrupted,
             operations,
             simulated_seconds: records.iter().map(|record| record.simulated_seconds).sum(),
             seconds: took.as_secs_f64(),
@@ -266,15 +298,15 @@ fn sum_up(
     if !reached.is_empty() {
         print(format_args!("reached  {}", reached.join(", ")));
     }
-    if records.len() < planned && INTERRUPTED.load(Ordering::Relaxed) {
+    if interrupted {
         print(format_args!("interrupted after {} of {planned} runs; what is finished is kept", records.len()));
     }
     let rate = records.len() as f64 / took.as_secs_f64().max(0.001);
     let place = out.map(|out| format!("; {}", out.join("index.html").display())).unwrap_or_default();
     print(format_args!(
-        "{} runs, {invalid} failing ({} causes), {undecided} undecided, {:.1} s, {rate:.1} runs/s{place}",
-        records.len(),
-        causes.len(),
+        "{}, {invalid} failing ({}), {undecided} undecided, {:.1} s, {rate:.1} runs/s{place}",
+        counted(records.len(), "run"),
+        counted(causes.len(), "cause"),
         took.as_secs_f64(),
     ));
     Ok(status)

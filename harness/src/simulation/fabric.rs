@@ -1,7 +1,8 @@
 //! Who carries messages.
 //!
 //! Every message of a direction has a number. Its fate is a function of the seed, the direction, the number and the faults that
-//! are going on: one message more or less in one direction changes nothing in another.
+//! are going on when it is sent: one message more or less in one direction changes nothing in another. What is under way when a cut
+//! begins still arrives.
 
 use shakedown_results::Messages;
 use xxhash_rust::xxh3::Xxh3;

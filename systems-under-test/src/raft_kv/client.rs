@@ -81,8 +81,10 @@ impl RaftKvClient {
         let answered = async {
             loop {
                 let (_, bytes) = socket.receive().await;
+                // A redirection by a node that was asked earlier says nothing of this one.
                 if let Some(Packet::Reply(reply)) = Packet::decode(&bytes)
                     && (reply.session, reply.sequence) == (request.session, request.sequence)
+                    && (reply.node == node || !matches!(reply.answer, Answer::Redirect(_)))
                 {
                     return reply;
                 }

@@ -25,10 +25,12 @@ impl Invariant for ElectionSafety {
     }
 }
 
-/// **Leader completeness:** a leader has all that was committed before. Seen here: its log is not shorter.
+/// **Leader completeness:** a leader has all that was committed in earlier terms. Seen here: its log is not shorter. A leader whose votes
+/// were so late that a newer one led before it is passed over: what that one committed, it need not have.
 #[derive(Default)]
 pub struct LeaderCompleteness {
     committed: u64,
+    newest: u64,
 }
 
 impl Invariant for LeaderCompleteness {
@@ -40,8 +42,12 @@ impl Invariant for LeaderCompleteness {
         if let ("applied", Some(index)) = (seen.event(), seen.number("index")) {
             self.committed = self.committed.max(index);
         }
+        let newest = self.newest;
+        if let Some(term) = leads(seen) {
+            self.newest = newest.max(term);
+        }
         match (leads(seen), seen.number("end")) {
-            (Some(term), Some(end)) if end < self.committed => Err(Violation(format!(
+            (Some(term), Some(end)) if term > newest && end < self.committed => Err(Violation(format!(
                 "{} leads in term {term} with a log that ends at {end}, although {} was committed: a commit is lost",
                 seen.node(),
                 self.committed
@@ -86,6 +92,7 @@ impl Invariant for StateMachineSafety {
 #[derive(Default)]
 pub struct PrefixReads {
     applied: u64,
+    judged: u64,
     /// By key: the places at which it changed, and to what.
     changes: BTreeMap<u64, Vec<(u64, u64)>>,
 }
@@ -99,6 +106,10 @@ impl Invariant for PrefixReads {
         Some(Claim::Prefix)
     }
 
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
     fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
         let Some(index) = seen.number("index") else { return Ok(()) };
         match (seen.event(), seen.number("key"), seen.number("value")) {
@@ -110,6 +121,7 @@ impl Invariant for PrefixReads {
                 Ok(())
             }
             ("read-locally", Some(key), value) => {
+                self.judged += 1;
                 let changes = self.changes.get(&key).map_or(&[][..], Vec::as_slice);
                 let then = changes[..changes.partition_point(|(at, _)| *at <= index)].last().map(|(_, value)| *value);
                 if index <= self.applied && then == value {

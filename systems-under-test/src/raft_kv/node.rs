@@ -102,9 +102,11 @@ impl Driver {
         let end = self.server.raft().log().last_index();
         let wrote = !records.is_empty();
         self.storage.write(&records).await?;
-        if wrote && self.bug == Some(Bug::AckBeforeSync) {
-            tracing::info!(event = "defect-bit");
-            self.lazy_sync.get_or_insert(self.node.clock.now() + LAZY_SYNC);
+        if self.bug == Some(Bug::AckBeforeSync) {
+            if wrote {
+                tracing::info!(event = "defect-bit");
+                self.lazy_sync.get_or_insert(self.node.clock.now() + LAZY_SYNC);
+            }
         } else {
             self.storage.sync().await?;
         }

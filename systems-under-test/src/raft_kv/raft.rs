@@ -278,7 +278,7 @@ impl Raft {
                 self.send(from, Body::Conflict { term: None, first: self.log.last_index() + 1, round: 0 }, out);
             }
             Body::Append { previous_index, previous_term, entries, commit, round } => {
-                assert!(!self.leads(), "two leaders in term {}: {} and {from}", self.state.term, self.me);
+                assert!(!self.leads(), "there are two leaders in term {}", self.state.term);
                 self.leader_heard = Some(now);
                 match &mut self.role {
                     Role::Follower { leader } => *leader = Some(from),
@@ -437,7 +437,7 @@ impl Raft {
             match self.log.term_at(place) {
                 Some(term) if term == entry.term => continue,
                 Some(_) => {
-                    assert!(place > self.commit, "node {} would cut entry {place}, which is committed", self.me);
+                    assert!(place > self.commit, "entry {place} of the log is committed, and would be cut off");
                     self.cut(place, out);
                 }
                 None => {}

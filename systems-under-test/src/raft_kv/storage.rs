@@ -110,8 +110,15 @@ impl Storage {
                 storage.length = whole;
             }
         }
-        if segments.is_empty() {
-            storage.roll().await?;
+        // What is relied on from here must be durable, not merely read: a process that was killed may have left it unsynced.
+        match segments.last() {
+            None => storage.roll().await?,
+            Some(last) => {
+                disk.sync(last).await?;
+                if bug != Some(Bug::NoDirectorySync) {
+                    disk.sync_directory().await?;
+                }
+            }
         }
         found.log = Log::of(entries);
         Ok((storage, found))
