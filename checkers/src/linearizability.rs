@@ -28,7 +28,7 @@ mod sentence;
 mod slots;
 
 use crate::History;
-use crate::history::Value;
+use crate::history::{Operation, Outcome, Value};
 use crate::model::{DoesNotFit, Model, ModelName, MultiRegister, Mutex, StringKv};
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
@@ -59,6 +59,19 @@ pub fn check(
         ModelName::Mutex => check_keys_with(history, &Mutex, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
     }
+}
+
+/// How many reads [`check`] does not judge, as it takes their values for not recorded: those that returned nil although registers held
+/// something at first and nobody wrote nil.
+pub fn unrecorded_reads(history: &History, model: ModelName, initial: Option<&Value>) -> usize {
+    let registers = matches!(model, ModelName::Register | ModelName::CasRegister | ModelName::Kv);
+    if !registers || initial.is_none_or(|initial| *initial == Value::Nil) || automaton::writes_nil(history) {
+        return 0;
+    }
+    let unrecorded = |operation: &Operation<'_>| {
+        operation.function() == "read" && operation.outcome() == Outcome::Ok && *operation.result() == Value::Nil
+    };
+    history.operations().filter(unrecorded).count()
 }
 
 /// Decides whether a history of one object is linearizable under any [`Model`].

@@ -76,8 +76,9 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 20 million configurations: about 0.5 GB and some seconds at the most.
+    /// 5 million configurations: some hundred megabytes and some seconds at the most. Valid histories of 100,000 operations need
+    /// fewer than a tenth of that.
     fn default() -> Budget {
-        Budget { configurations: 20_000_000 }
+        Budget { configurations: 5_000_000 }
     }
 }

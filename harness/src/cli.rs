@@ -137,7 +137,7 @@ struct CheckArguments {
     #[arg(long, value_name = "V")]
     initial: Option<String>,
     /// How many configurations a search may remember; past it the verdict is unknown
-    #[arg(long, default_value_t = 20_000_000, value_name = "N")]
+    #[arg(long, default_value_t = 5_000_000, value_name = "N")]
     configurations: u64,
 }
 

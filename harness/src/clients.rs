@@ -35,17 +35,19 @@ pub struct Shared {
     pub history: RefCell<HistoryBuilder>,
     clients: u32,
     host: Host,
+    stop_ms: u64,
 }
 
 impl Shared {
-    /// For so many clients on this host.
-    pub fn new(clients: u32, host: Host) -> Shared {
+    /// For so many clients on this host, which invoke nothing new after this time.
+    pub fn new(clients: u32, host: Host, stop_ms: u64) -> Shared {
         Shared {
             phase: Cell::new(Phase::Strain),
             done: Cell::new(0),
             history: RefCell::new(HistoryBuilder::new()),
             clients,
             host,
+            stop_ms,
         }
     }
 
@@ -95,7 +97,9 @@ pub async fn client<W: Workload, C: Invoke<W>>(
 ) {
     let mut client = Running { shared, process: number, client, memory: W::Memory::default() };
     for step in plan.operations {
-        tokio::time::sleep(Duration::from_millis(step.after_ms)).await;
+        // No longer than the phase lasts: a client that overslept would seem to get no answer.
+        let left = client.shared.stop_ms.saturating_sub(stage::now() / 1_000_000);
+        tokio::time::sleep(Duration::from_millis(step.after_ms.min(left))).await;
         if client.shared.phase.get() != Phase::Strain {
             break;
         }

@@ -31,7 +31,7 @@ pub fn judge<O>(
     }
     // What came first is nearest to the cause.
     anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
-    let claims: Vec<ClaimRecord> = mode
+    let mut claims: Vec<ClaimRecord> = mode
         .claims
         .iter()
         .map(|claim| ClaimRecord {
@@ -44,6 +44,7 @@ pub fn judge<O>(
     let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
     if ok == 0 && verdict == Word::Valid {
         verdict = Word::Unknown;
+        claims.iter_mut().for_each(|claim| claim.verdict = Word::Unknown);
         undecided = Some("no operation succeeded: there was nothing to judge".to_owned());
     }
     if anomalies.iter().any(|anomaly| anomaly.claimed) {

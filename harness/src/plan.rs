@@ -340,13 +340,20 @@ impl<O> Plan<O> {
             return Err(nonsense(format!("{place}.lasts_ms"), format!("found {found}, expected at most 3600000")));
         }
         match &fault.begins {
-            Moment::On { node: Some(node), .. } => {
-                self.names(&format!("{place}.begins.node"), std::slice::from_ref(node), false)?;
+            Moment::At { at_ms } if *at_ms > 3_600_000 => {
+                return Err(nonsense(
+                    format!("{place}.begins.at_ms"),
+                    format!("found {at_ms}, expected at most 3600000"),
+                ));
             }
-            Moment::On { nth: 0, .. } => {
-                return Err(nonsense(format!("{place}.begins.nth"), "found 0, expected 1 for the first".to_owned()));
+            Moment::At { .. } => {}
+            Moment::On { on, node, nth, plus_ms } => {
+                self.names(&format!("{place}.begins.node"), node.as_slice(), false)?;
+                if on.is_empty() || *nth == 0 || *plus_ms > 3_600_000 {
+                    let expected = "expected `on` with an event, `nth` from 1, `plus_ms` up to 3600000";
+                    return Err(nonsense(format!("{place}.begins"), expected.to_owned()));
+                }
             }
-            _ => {}
         }
         let place = format!("{place}.fault");
         for group in fault.fault.groups() {
@@ -360,7 +367,7 @@ impl<O> Plan<O> {
                     return Err(nonsense(place, "a node stands on two sides".to_owned()));
                 }
             }
-            FaultKind::Ring { order } if order.len() != self.nodes.len() => {
+            FaultKind::Ring { order } if order.len() != self.nodes.len() || fault.fault.names(LEADER) => {
                 return Err(nonsense(place, "expected every node once on the ring".to_owned()));
             }
             FaultKind::Loss { probability } if !(0.0..=1.0).contains(probability) => {

@@ -83,7 +83,7 @@ where
 {
     let recording = Recording::begin();
     let system = Rc::new(S::new(mode, defect));
-    let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len()));
+    let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len(), plan.stop_ms));
     let disks: Vec<Rc<SimulatedDisk>> = plan
         .nodes
         .iter()

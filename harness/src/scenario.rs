@@ -121,8 +121,9 @@ impl Scenario {
             let nth = chance.random_range(1..=3);
             return Moment::On { on: "elected".to_owned(), node: None, nth, plus_ms: chance.random_range(0..=60) };
         }
-        let last = (self.stop_ms * 3 / 4).max(400);
-        Moment::At { at_ms: chance.random_range(300..=last) }
+        let first = (self.stop_ms / 4).min(300);
+        let last = (self.stop_ms * 3 / 4).max(first);
+        Moment::At { at_ms: chance.random_range(first..=last) }
     }
 }
 

@@ -34,7 +34,7 @@ fn a_run_leaves_its_directory_and_replays_byte_for_byte() {
     let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
     let output = shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("1 runs, 0 failing"));
+    assert!(text(&output.stdout).contains("1 run, 0 failing"));
     let directory = folder.path().join("results/runs/raft-kv-log-kv-1");
     for file in ["plan.json", "history.jsonl", "trace.jsonl", "verdict.json", "report.html"] {
         assert!(directory.join(file).metadata().unwrap().len() > 100, "{file}");
@@ -183,6 +183,37 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_place() {
     let refused = trouble(folder.path(), &["replay", "edited.json"]);
     assert!(refused.starts_with("error: edited.json:") && refused.contains("EOF"), "{refused}");
     assert!(trouble(folder.path(), &["replay", "nothing"]).contains("there is no run nothing"));
+}
+
+#[test]
+fn an_edited_plan_makes_a_run_of_its_own_and_leaves_the_recorded_one_alone() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
+    shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    let directory = folder.path().join("results/runs/raft-kv-log-kv-1");
+    let recorded = fs::read(directory.join("history.jsonl")).unwrap();
+    let plan = fs::read_to_string(directory.join("plan.json")).unwrap();
+    let mut edited: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    edited["clients"][0]["operations"] = serde_json::json!([]);
+    for place in [folder.path().join("edited.json"), directory.join("plan.json")] {
+        fs::write(&place, edited.to_string()).unwrap();
+        let output = shakedown(folder.path(), &["replay", place.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("raft-kv-log-kv-1-edited-"), "{}", text(&output.stdout));
+        assert_eq!(fs::read(directory.join("history.jsonl")).unwrap(), recorded);
+    }
+}
+
+#[test]
+fn a_read_whose_value_counts_as_not_recorded_is_told() {
+    let folder = folder();
+    let lines = [
+        r#"{"process":1,"type":"invoke","f":"read","value":null}"#,
+        r#"{"process":1,"type":"ok","f":"read","value":null}"#,
+    ];
+    fs::write(folder.path().join("nil"), lines.join("\n")).unwrap();
+    let output = shakedown(folder.path(), &["check", "--model", "register", "--initial", "0", "nil"]);
+    assert!(text(&output.stdout).contains("1 reads returned nil"), "{}", text(&output.stdout));
 }
 
 #[test]

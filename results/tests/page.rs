@@ -227,13 +227,15 @@ fn three_thousand_operations_make_a_small_page() {
 }
 
 #[test]
-fn a_campaign_shows_failures_first_and_links_every_run() {
-    let records = [fixtures::valid().record, fixtures::unknown().record, fixtures::invalid().record];
+fn a_campaign_shows_failures_first_and_links_the_runs_that_were_kept() {
+    let mut records = [fixtures::valid().record, fixtures::unknown().record, fixtures::invalid().record];
+    records[2].directory = Some("kept".to_owned());
     let html = render_index(&records);
     assert!(html.contains("3 runs, 1 failed, 1 undecided"));
     let order = ["✗ invalid", "? unknown", "✓ valid"].map(|word| html.find(word).unwrap());
     assert!(order.is_sorted());
     assert!(html.contains("href=\"./raft-kv-leader-local-kv-4711/report.html\""));
+    assert!(!html.contains(&format!("href=\"./{}", records[0].run)), "a run that was not kept has no page");
     let never = html.find("a snapshot is installed").unwrap();
     let reached = html.find("a request is retried").unwrap();
     assert!(never < reached);
@@ -244,7 +246,9 @@ fn a_campaign_shows_failures_first_and_links_every_run() {
 #[test]
 fn a_campaign_of_nothing_and_one_of_hostile_words_are_pages_too() {
     assert!(render_index(&[]).contains("No runs"));
-    let html = render_index(&[fixtures::hostile().record]);
+    let mut record = fixtures::hostile().record;
+    record.directory = Some("kept".to_owned());
+    let html = render_index(&[record]);
     assert_eq!(html.matches("<script").count(), 1);
     assert!(html.contains("href=\"./%3C%2Fscript%3E"));
     assert!(!html.contains("http:") && !html.contains("https:"));

@@ -143,7 +143,7 @@ mod tests {
         let seen: Vec<_> = (history.operations())
             .map(|operation| format!("{} {}", operation.result(), operation.error().unwrap()))
             .collect();
-        assert_eq!(seen, ["nil timed-out", "5 [no x]", "6 no route to {host"]);
+        assert_eq!(seen, ["nil timed-out", "5 [no x]", "6 \"no route to {host\""]);
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Registers {
 }
 
 /// Whether nil is among the values that the registers may come to hold.
-fn writes_nil(history: &History) -> bool {
+pub(super) fn writes_nil(history: &History) -> bool {
     history.operations().any(|operation| match (operation.function(), operation.argument().as_pair()) {
         ("write", _) => operation.argument_id() == ValueId::NIL,
         ("cas", Some((_, new))) => *new == Value::Nil,

@@ -40,7 +40,10 @@ pub(super) enum Found {
 
 /// Looks for a legal order of the calls of one object, which are sorted by invocation.
 pub(super) fn search<A: Automaton + ?Sized>(calls: &[Call], automaton: &mut A, budget: u64) -> Found {
-    let timeline = Timeline::of(calls, automaton);
+    let timeline = match Timeline::of(calls, automaton) {
+        Ok(timeline) => timeline,
+        Err(deepest) => return Found::GaveUp { deepest },
+    };
     match timeline.slots {
         0..=64 => Search::<u64, A>::run(&timeline, automaton, budget),
         65..=256 => Search::<[u64; 4], A>::run(&timeline, automaton, budget),
@@ -100,8 +103,12 @@ enum StepKind {
     },
 }
 
+/// The most places in [`Timeline::open`]: 200 MB. Only histories in which thousands of operations are open at once need more.
+const MOST_OPEN: usize = 50_000_000;
+
 impl Timeline {
-    fn of<A: Automaton + ?Sized>(calls: &[Call], automaton: &A) -> Timeline {
+    /// The timeline of these calls; or the event at which it would take too much memory.
+    fn of<A: Automaton + ?Sized>(calls: &[Call], automaton: &A) -> Result<Timeline, EventPosition> {
         let mut order: Vec<(EventPosition, u32)> = Vec::with_capacity(calls.len() * 2);
         for (at, call) in calls.iter().enumerate() {
             order.push((call.invoked, at as u32));
@@ -168,12 +175,15 @@ impl Timeline {
                 movers: stretch(&movers),
                 endless: timeline.endless.len() as u32,
             };
+            if timeline.open.len() > MOST_OPEN {
+                return Err(position);
+            }
             observers.retain(|&open| open != at);
             movers.retain(|&open| open != at);
             free.push(timeline.members[at as usize].slot);
             timeline.events.push(Step { position, member: at, kind });
         }
-        timeline
+        Ok(timeline)
     }
 
     /// If no legal order writes over this value now: the completion for which it must stay.

@@ -71,6 +71,7 @@ struct Checked {
     model: ModelName,
     guessed: bool,
     verdict: Verdict,
+    unrecorded: usize,
     seconds: f64,
 }
 
@@ -85,7 +86,9 @@ fn one(file: &Path, model: Option<ModelName>, initial: Option<&Value>, budget: B
     };
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
-    Ok(Checked { file: name, history, model, guessed, verdict, seconds: begun.elapsed().as_secs_f64() })
+    let unrecorded = linearizability::unrecorded_reads(&history, model, initial);
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Checked { file: name, history, model, guessed, verdict, unrecorded, seconds })
 }
 
 fn no_guess(name: &str, history: &History) -> Trouble {
@@ -114,6 +117,7 @@ struct Line<'a> {
     ruled_out: Vec<&'static str>,
     strongest: Vec<&'static str>,
     undecided: Option<&'a str>,
+    unrecorded_reads: usize,
 }
 
 #[derive(Serialize)]
@@ -151,6 +155,7 @@ impl Checked {
                 Verdict::Unknown(undecided) => Some(&undecided.reason),
                 _ => None,
             },
+            unrecorded_reads: self.unrecorded,
         }
     }
 
@@ -168,6 +173,12 @@ impl Checked {
         print(format_args!("{}: {}", self.file, self.verdict.word()));
         if self.guessed {
             print(format_args!("  checked as {}, {LINEARIZABLE} (guessed from the operations)", self.model.name()));
+        }
+        if self.unrecorded > 0 {
+            let reads = self.unrecorded;
+            print(format_args!(
+                "  {reads} reads returned nil, which no register held: their values count as not recorded, and were not judged"
+            ));
         }
         if let Verdict::Unknown(undecided) = &self.verdict {
             print(format_args!("  {}", undecided.reason));

@@ -197,9 +197,7 @@ fn faults(list: &str) -> Result<Vec<&'static str>, Trouble> {
 
 fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
     let bad = |text: &str| {
-        Trouble(format!(
-            "--seeds {text:?}: expected A..B with A below B, at most ten million seeds, for example 0..100"
-        ))
+        Trouble(format!("--seeds {text:?}: expected A..B with A below B, at most a million seeds, for example 0..100"))
     };
     match (&arguments.seed, &arguments.seeds) {
         (Some(seed), _) => Ok(*seed..=*seed),
@@ -215,7 +213,7 @@ fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
 }
 
 /// The most seeds of one campaign.
-const MOST_SEEDS: u64 = 10_000_000;
+const MOST_SEEDS: u64 = 1_000_000;
 
 fn milliseconds(text: &str) -> Result<u64, Trouble> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));

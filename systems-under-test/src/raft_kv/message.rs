@@ -49,6 +49,22 @@ pub struct Message {
 /// The body of a [`Message`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
+    /// A node asks whether it would be voted for, before it calls for an election (thesis §9.6).
+    AskPreVote {
+        /// The term in which it would stand.
+        proposed: Term,
+        /// The end of its log.
+        last_index: Index,
+        /// The term of the entry there.
+        last_term: Term,
+    },
+    /// The answer.
+    PreVote {
+        /// The term that was proposed.
+        proposed: Term,
+        /// Whether it is a yes.
+        granted: bool,
+    },
     /// A candidate asks for a vote.
     RequestVote {
         /// The end of its log.

@@ -147,7 +147,10 @@ fn tell_raft(term: Term, event: raft::Event) {
     match event {
         raft::Event::Follows => tracing::info!(event = "role", role = "follower", term),
         raft::Event::Stands => tracing::info!(event = "role", role = "candidate", term),
-        raft::Event::StandsAgain => tracing::info!(event = "election-repeated", role = "candidate", term),
+        raft::Event::StandsAgain => {
+            tracing::info!(event = "role", role = "candidate", term);
+            tracing::info!(event = "election-repeated", term);
+        }
         raft::Event::Leads(end) => {
             tracing::info!(event = "role", role = "leader", term, end);
             tracing::info!(event = "elected", term);

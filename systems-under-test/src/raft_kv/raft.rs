@@ -71,6 +71,10 @@ enum Role {
         leader: Option<NodeId>,
     },
     Candidate {
+        /// It only asks yet whether it would be voted for: its term is as it was.
+        asking: bool,
+        /// It stood before, and nobody won.
+        again: bool,
         voters: BTreeSet<NodeId>,
         replies: usize,
         ask_again: Duration,
@@ -204,7 +208,7 @@ impl Raft {
                 progress.iter_mut().for_each(|peer| peer.under_way = None);
                 self.broadcast(out, Raft::append_to);
             }
-            Role::Follower { .. } | Role::Candidate { .. } if now >= self.election => self.stand(now, chance, out),
+            Role::Follower { .. } | Role::Candidate { .. } if now >= self.election => self.ask_around(now, chance, out),
             Role::Candidate { ask_again, .. } if now >= *ask_again => {
                 *ask_again = now + HEARTBEAT;
                 self.ask_for_votes(out);
@@ -258,7 +262,8 @@ impl Raft {
         if message.term > self.state.term {
             // A node that hears from its leader takes no part in an election: it was called by one that was cut off
             // (thesis §4.2.3).
-            if matches!(message.body, Body::RequestVote { .. }) && self.hears_from_leader(now) {
+            let calls = matches!(message.body, Body::RequestVote { .. } | Body::AskPreVote { .. });
+            if calls && self.hears_from_leader(now) {
                 return;
             }
             if self.leads() {
@@ -268,6 +273,16 @@ impl Raft {
             self.follow(message.term, leader, now, chance, out);
         }
         match message.body {
+            Body::AskPreVote { proposed, last_index, last_term } => {
+                let newer = (last_term, last_index) >= (self.log.last_term(), self.log.last_index())
+                    || self.bug == Some(Bug::VoteIgnoresLog);
+                let granted = proposed > self.state.term && newer && !self.hears_from_leader(now);
+                self.send(from, Body::PreVote { proposed, granted }, out);
+            }
+            Body::PreVote { proposed, granted } if granted && proposed == self.state.term + 1 => {
+                self.count_pre_vote(from, now, chance, out);
+            }
+            Body::PreVote { .. } => {}
             Body::RequestVote { last_index, last_term } => {
                 self.vote(from, message.term, (last_term, last_index), now, chance, out);
             }
@@ -300,11 +315,44 @@ impl Raft {
 
     // Elections (paper §5.2, §5.4.1).
 
-    fn stand(&mut self, now: Duration, chance: u64, out: &mut Vec<Output>) {
-        let again = matches!(self.role, Role::Candidate { .. });
+    /// Asks whether a majority would vote for it. A node that is cut off asks in vain, and disturbs nobody: neither its term nor
+    /// anybody's vote has changed (thesis §9.6).
+    fn ask_around(&mut self, now: Duration, chance: u64, out: &mut Vec<Output>) {
+        let again = matches!(self.role, Role::Candidate { asking: false, .. } | Role::Candidate { again: true, .. });
+        self.role = Role::Candidate {
+            asking: true,
+            again,
+            voters: BTreeSet::from([self.me]),
+            replies: 1,
+            ask_again: now + HEARTBEAT,
+        };
+        self.rest(now, chance);
+        if self.majority() == 1 {
+            return self.stand(again, now, chance, out);
+        }
+        self.ask_for_votes(out);
+    }
+
+    fn count_pre_vote(&mut self, voter: NodeId, now: Duration, chance: u64, out: &mut Vec<Output>) {
+        let majority = self.majority();
+        let Role::Candidate { asking: true, again, voters, .. } = &mut self.role else { return };
+        voters.insert(voter);
+        if voters.len() >= majority {
+            let again = *again;
+            self.stand(again, now, chance, out);
+        }
+    }
+
+    fn stand(&mut self, again: bool, now: Duration, chance: u64, out: &mut Vec<Output>) {
         self.state = HardState { term: self.state.term + 1, vote: Some(self.me) };
-        out.push(Output::WriteState(self.durable_state()));
-        self.role = Role::Candidate { voters: BTreeSet::from([self.me]), replies: 1, ask_again: now + HEARTBEAT };
+        out.push(Output::WriteState(self.state));
+        self.role = Role::Candidate {
+            asking: false,
+            again,
+            voters: BTreeSet::from([self.me]),
+            replies: 1,
+            ask_again: now + HEARTBEAT,
+        };
         self.rest(now, chance);
         out.push(Output::Tell(self.state.term, if again { Event::StandsAgain } else { Event::Stands }));
         self.ask_for_votes(out);
@@ -314,8 +362,12 @@ impl Raft {
     }
 
     fn ask_for_votes(&mut self, out: &mut Vec<Output>) {
-        let Role::Candidate { voters, .. } = &self.role else { return };
-        let body = Body::RequestVote { last_index: self.log.last_index(), last_term: self.log.last_term() };
+        let Role::Candidate { asking, voters, .. } = &self.role else { return };
+        let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
+        let body = match asking {
+            true => Body::AskPreVote { proposed: self.state.term + 1, last_index, last_term },
+            false => Body::RequestVote { last_index, last_term },
+        };
         for peer in (0..self.nodes).filter(|peer| !voters.contains(peer)) {
             out.push(Output::Send(peer, Message { term: self.state.term, body: body.clone() }));
         }
@@ -340,7 +392,7 @@ impl Raft {
         if granted {
             if self.state.vote.is_none() {
                 self.state.vote = Some(candidate);
-                out.push(Output::WriteState(self.durable_state()));
+                out.push(Output::WriteState(self.state));
             }
             self.rest(now, chance);
         }
@@ -349,7 +401,7 @@ impl Raft {
 
     fn count_vote(&mut self, voter: NodeId, now: Duration, out: &mut Vec<Output>) {
         let majority = self.majority();
-        let Role::Candidate { voters, replies, .. } = &mut self.role else { return };
+        let Role::Candidate { asking: false, voters, replies, .. } = &mut self.role else { return };
         *replies += 1;
         voters.insert(voter);
         let mut won = voters.len() >= majority;
@@ -375,7 +427,7 @@ impl Raft {
         let led = !matches!(self.role, Role::Follower { .. });
         if term > self.state.term {
             self.state = HardState { term, vote: None };
-            out.push(Output::WriteState(self.durable_state()));
+            out.push(Output::WriteState(self.state));
         }
         self.role = Role::Follower { leader };
         if led {
@@ -403,13 +455,6 @@ impl Raft {
         self.election = now + ELECTION_TIMEOUT + Duration::from_millis(chance % spread);
     }
 
-    fn durable_state(&self) -> HardState {
-        match self.bug {
-            Some(Bug::VoteNotPersisted) => HardState { vote: None, ..self.state },
-            _ => self.state,
-        }
-    }
-
     // Replication, the follower's side (paper §5.3).
 
     fn take_up(
@@ -429,10 +474,6 @@ impl Raft {
             Some(_) => {}
         }
         let verified = previous_index + entries.len() as Index;
-        if self.bug == Some(Bug::AppendTruncatesAlways) && self.log.last_index() > verified && !entries.is_empty() {
-            out.push(Output::Tell(self.state.term, Event::DefectBit));
-            self.cut(verified + 1, out);
-        }
         for (place, entry) in (previous_index + 1..).zip(entries) {
             match self.log.term_at(place) {
                 Some(term) if term == entry.term => continue,
@@ -613,6 +654,7 @@ mod tests {
     fn elected(terms: &[Term]) -> Raft {
         let mut raft = node(0, 4, terms, None);
         raft.tick(NOW, 0, &mut Vec::new());
+        say(&mut raft, 1, 4, Body::PreVote { proposed: 5, granted: true });
         say(&mut raft, 1, 5, Body::Vote { granted: true });
         assert!(raft.leads());
         raft
@@ -647,6 +689,8 @@ mod tests {
         for (bug, leads) in [(None, false), (Some(Bug::VotesCountedTwice), true)] {
             let mut raft = Raft::new(0, 5, HardState::default(), Log::default(), bug, Duration::ZERO, 0);
             raft.tick(NOW, 0, &mut Vec::new());
+            say(&mut raft, 3, 0, Body::PreVote { proposed: 1, granted: true });
+            say(&mut raft, 4, 0, Body::PreVote { proposed: 1, granted: true });
             say(&mut raft, 1, 1, Body::Vote { granted: true });
             say(&mut raft, 1, 1, Body::Vote { granted: true });
             assert_eq!(raft.leads(), leads);
@@ -722,6 +766,34 @@ mod tests {
         assert!(raft.confirmed_round().unwrap() < begun);
         say(&mut raft, 2, 5, Body::Matched { index: 0, round: begun });
         assert_eq!(raft.confirmed_round(), Some(begun));
+    }
+
+    #[test]
+    fn a_node_that_nobody_answers_asks_for_ever_and_raises_no_term() {
+        let mut raft = node(0, 4, &[], None);
+        for second in 1..20 {
+            let mut out = Vec::new();
+            raft.tick(NOW * second, 0, &mut out);
+            assert!(
+                out.iter().all(|output| matches!(
+                    output,
+                    Output::Send(_, Message { term: 4, body: Body::AskPreVote { .. } })
+                ))
+            );
+        }
+        assert_eq!(raft.term(), 4);
+    }
+
+    #[test]
+    fn a_pre_vote_is_given_to_a_newer_log_while_nobody_leads_and_binds_nobody() {
+        let ask = |last_index, last_term| Body::AskPreVote { proposed: 5, last_index, last_term };
+        let mut raft = node(0, 4, &[1, 2], None);
+        for (asked, granted) in [(ask(9, 1), false), (ask(2, 2), true), (ask(1, 3), true)] {
+            assert_eq!(answer(&say(&mut raft, 1, 4, asked)), Some(&Body::PreVote { proposed: 5, granted }));
+        }
+        assert_eq!(raft.state, HardState { term: 4, vote: None });
+        say(&mut raft, 2, 4, append((2, 2), &[], 0));
+        assert_eq!(answer(&say(&mut raft, 1, 4, ask(2, 2))), Some(&Body::PreVote { proposed: 5, granted: false }));
     }
 
     #[test]
