@@ -14,27 +14,43 @@
 //! *What counts:* `ok` operations must be placed. `info` ones may be placed anywhere after their invocation, or never. `fail`
 //! ones did not happen.
 //!
-//! *Method:* just-in-time linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first:
-//! see `search.rs`. A violation is cut down to the fewest operations that prove it: see `explain.rs`.
+//! *Method:* each object by itself, on all cores. Registers of which each value was written once, or of which time tells equal values apart
+//! (`sources.rs`), are decided by zones (`zones.rs`) in one sweep. Everything else is searched for an order that is legal: just-in-time
+//! linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first (`search.rs`). A violation is cut down to
+//! the fewest operations that prove it (`explain.rs`), with the orders in which they almost could have been (`orders.rs`).
 //!
-//! *Cost:* deciding linearizability is NP-complete (Gibbons & Korach 1997). The search is linear where few operations
-//! overlap, and exponential in the number of overlapping writes at worst; a [`Budget`] bounds it.
+//! *Cost:* zones are O(n log n). In general, deciding linearizability is NP-complete (Gibbons & Korach 1997): the search is linear where
+//! few operations overlap, and exponential in the number of overlapping ones at worst; a [`Budget`] bounds it.
 
 mod automaton;
 mod explain;
+mod memoised;
 mod object;
+mod orders;
+mod registers;
 mod search;
 mod sentence;
 mod slots;
+mod sources;
+mod timeline;
+mod zones;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::History;
-use crate::history::{Operation, Outcome, Value};
-use crate::model::{DoesNotFit, Model, ModelName, MultiRegister, Mutex, StringKv};
-use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
+use crate::history::{EventPosition, NEVER, OperationId, Value};
+use crate::model::{self, DoesNotFit, Model, ModelName, MultiRegister, StringKv};
+use crate::verdict::{Anomaly, Budget, Undecided, Verdict, Zone};
 
-use automaton::{Automaton, Memoised, Registers};
+use automaton::{Automaton, State};
+use explain::{Case, Suspects};
+use memoised::Modelled;
 use object::Object;
-use search::Found;
+use registers::{Register, Registers};
+use search::{Found, Spent, search};
+use sources::Sources;
+use zones::Zones;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
@@ -51,12 +67,11 @@ pub fn check(
 ) -> Result<Verdict, DoesNotFit> {
     match model {
         ModelName::Register | ModelName::CasRegister | ModelName::Kv => {
-            let objects = object::split(history, |operation| operation.key_id());
-            let mut registers = Registers::compile(history, model, initial)?;
-            Ok(check_objects(history, &objects, &mut registers, budget))
+            let registers = Registers::compile(history, model, initial)?;
+            Ok(check_objects(history, Object::by_key(history), &registers, &budget))
         }
         ModelName::StringKv => check_keys_with(history, &StringKv, budget),
-        ModelName::Mutex => check_keys_with(history, &Mutex, budget),
+        ModelName::Mutex => check_keys_with(history, &model::Mutex, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
     }
 }
@@ -65,62 +80,198 @@ pub fn check(
 /// something at first and nobody wrote nil.
 pub fn unrecorded_reads(history: &History, model: ModelName, initial: Option<&Value>) -> usize {
     let registers = matches!(model, ModelName::Register | ModelName::CasRegister | ModelName::Kv);
-    if !registers || initial.is_none_or(|initial| *initial == Value::Nil) || automaton::writes_nil(history) {
+    if !registers || initial.is_none_or(|initial| *initial == Value::Nil) {
         return 0;
     }
-    let unrecorded = |operation: &Operation<'_>| {
-        operation.function() == "read" && operation.outcome() == Outcome::Ok && *operation.result() == Value::Nil
-    };
-    history.operations().filter(unrecorded).count()
+    Registers::compile(history, model, initial).map_or(0, |registers| registers.unrecorded_reads())
 }
 
 /// Decides whether a history of one object is linearizable under any [`Model`].
 ///
 /// # Errors
 /// If the model refuses an operation.
-pub fn check_with<M: Model>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
-    let objects = object::split(history, |_| None);
-    let mut automaton = Memoised::compile(history, model)?;
-    Ok(check_objects(history, &objects, &mut automaton, budget))
+pub fn check_with<M: Model + Sync>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
+    let modelled = Modelled::compile(history, model)?;
+    Ok(check_objects(history, Object::whole(history), &modelled, &budget))
 }
 
 /// The same for a history of many objects, one for each key.
 ///
 /// # Errors
 /// If the model refuses an operation.
-pub fn check_keys_with<M: Model>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
-    let objects = object::split(history, |operation| operation.key_id());
-    let mut automaton = Memoised::compile(history, model)?;
-    Ok(check_objects(history, &objects, &mut automaton, budget))
+pub fn check_keys_with<M: Model + Sync>(history: &History, model: &M, budget: Budget) -> Result<Verdict, DoesNotFit> {
+    let modelled = Modelled::compile(history, model)?;
+    Ok(check_objects(history, Object::by_key(history), &modelled, &budget))
 }
 
+/// What was found out about one object.
+enum Finding {
+    Legal,
+    Illegal(Anomaly),
+    Undecided { deepest: EventPosition, spent: Spent },
+}
+
+/// Something that judges objects of one kind.
+trait Judge: Sync {
+    fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding;
+}
+
+/// Histories with fewer operations are checked faster than threads are begun.
+const WORTH_THREADS: usize = 20_000;
+
 /// Checks object by object. One broken object is enough to be invalid, whatever became of the others.
-fn check_objects(history: &History, objects: &[Object], automaton: &mut dyn Automaton, budget: Budget) -> Verdict {
+fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, budget: &Budget) -> Verdict {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if history.len() < WORTH_THREADS { 1 } else { cores.min(objects.len()) };
+    let budget = Budget { bytes: budget.bytes.map(|bytes| bytes / threads.max(1) as u64), ..*budget };
+    let findings: Vec<Finding> = if threads <= 1 {
+        objects.iter().map(|object| judge.judge(history, object, &budget)).collect()
+    } else {
+        in_parallel(&objects, threads, |object| judge.judge(history, object, &budget))
+    };
+
     let mut anomalies: Vec<Anomaly> = Vec::new();
-    let mut undecided: Option<Undecided> = None;
-    for object in objects {
-        let calls = object.calls(history, automaton);
-        match search::search(&calls, automaton, budget.configurations) {
-            Found::Order => {}
-            Found::NoOrder { deepest } => anomalies.push(explain::explain(history, object, &calls, deepest, automaton)),
-            Found::GaveUp { deepest } => {
-                undecided.get_or_insert_with(|| Undecided { reason: gave_up(history, object, deepest, budget) });
-            }
+    let mut undecided = Vec::new();
+    for (object, finding) in objects.iter().zip(findings) {
+        match finding {
+            Finding::Legal => {}
+            Finding::Illegal(anomaly) => anomalies.push(anomaly),
+            Finding::Undecided { deepest, spent } => undecided.push((object, deepest, spent)),
         }
     }
-    match undecided {
+    match undecided.first() {
         _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
-        Some(undecided) => Verdict::Unknown(undecided),
+        Some((object, deepest, spent)) => {
+            let reason = gave_up(history, object, *deepest, *spent, undecided.len() - 1);
+            Verdict::Unknown(Undecided { reason })
+        }
         None => Verdict::Valid,
     }
 }
 
-fn gave_up(history: &History, object: &Object, deepest: u32, budget: Budget) -> String {
+/// Does something with each object. Each thread takes the largest one that is left; the answers are in the order of the objects.
+fn in_parallel<T: Send>(objects: &[Object], threads: usize, judge: impl Fn(&Object) -> T + Sync) -> Vec<T> {
+    let mut by_size: Vec<usize> = (0..objects.len()).collect();
+    by_size.sort_by_key(|&at| std::cmp::Reverse(objects[at].operations.len()));
+    let next = AtomicUsize::new(0);
+    let answers: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::with_capacity(objects.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut mine = Vec::new();
+                while let Some(&at) = by_size.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    mine.push((at, judge(&objects[at])));
+                }
+                answers.lock().expect("no thread panics while it adds its answers").extend(mine);
+            });
+        }
+    });
+    let mut answers = answers.into_inner().expect("no thread panicked");
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+impl Judge for Registers<'_> {
+    fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding {
+        let register = self.register(object);
+        let states = register.values.len();
+        let id = |at: u32| register.accesses[at as usize].operation;
+        match zones::judge(&register.accesses, states) {
+            Zones::Legal => return Finding::Legal,
+            Zones::Illegal(clash) => {
+                let among = register.leading_to(&clash.states);
+                let suspects = clash.suspects.iter().map(|&at| id(at)).collect();
+                let zones = clash.zones.map(|zones| zones.map(|zone| told(&register, zone)));
+                let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
+                return Finding::Illegal(Anomaly { zones, ..anomaly });
+            }
+            Zones::Undecided => {}
+        }
+        let (accesses, olds) = match sources::separate(&register.accesses, states) {
+            Sources::Separated { accesses, states } => (accesses, states),
+            Sources::None { access, over } => {
+                let suspects: Vec<OperationId> = over.into_iter().chain([access]).map(|at| id(at as u32)).collect();
+                let among = register.accesses.iter().map(|access| access.operation).collect();
+                let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
+                return Finding::Illegal(anomaly);
+            }
+        };
+        let apart = register.with(accesses, &olds);
+        match zones::judge(&apart.accesses, apart.values.len()) {
+            Zones::Legal => return Finding::Legal,
+            Zones::Illegal(clash) => {
+                let end = clash.suspects.iter().map(|&at| apart.certain_by(at as usize)).max().unwrap_or(NEVER);
+                return Finding::Illegal(self.explain(history, object, &register, Suspects::UpTo(end)));
+            }
+            Zones::Undecided => {}
+        }
+        let (calls, mut automaton) = apart.calls();
+        match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
+            Found::Order => Finding::Legal,
+            Found::NoOrder { deepest } => {
+                Finding::Illegal(self.explain(history, object, &register, Suspects::UpTo(deepest)))
+            }
+            Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
+        }
+    }
+}
+
+impl Registers<'_> {
+    fn explain(&self, history: &History, object: &Object, register: &Register<'_>, suspects: Suspects) -> Anomaly {
+        let (calls, mut automaton) = register.calls();
+        let writers = |state: State| {
+            self.writers_of(object, register.values[state as usize]).map(|operation| operation.id()).collect()
+        };
+        let case = Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
+        case.explain(suspects)
+    }
+}
+
+/// A zone as people and pages see it.
+fn told(register: &Register<'_>, zone: zones::Zone) -> Zone {
+    let ((first, completed), (last, invoked)) = (zone.completed, zone.invoked);
+    let event = |later: u32| later.checked_sub(1).filter(|&event| event != NEVER - 1);
+    let (completed_at, invoked_at) = (event(first), event(last));
+    let (from, to) = if zone.is_forward() { (completed_at, invoked_at) } else { (invoked_at, completed_at) };
+    let mut operations: Vec<OperationId> =
+        [completed, invoked].iter().filter_map(|&at| register.accesses.get(at as usize)).map(|a| a.operation).collect();
+    operations.dedup();
+    Zone { value: register.describe(zone.root), forward: zone.is_forward(), from, to, operations }
+}
+
+impl<M: Model + Sync> Judge for Modelled<'_, M> {
+    fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding {
+        let calls = self.calls_of(history, object);
+        let mut automaton = self.automaton();
+        match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
+            Found::Order => Finding::Legal,
+            Found::NoOrder { deepest } => {
+                let writers = |_| Vec::new();
+                let case =
+                    Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
+                Finding::Illegal(case.explain(Suspects::UpTo(deepest)))
+            }
+            Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
+        }
+    }
+}
+
+fn gave_up(history: &History, object: &Object, deepest: EventPosition, spent: Spent, others: usize) -> String {
     let key = object.key.map(|key| format!(" on key {}", history.value(key))).unwrap_or_default();
+    let others = match others {
+        0 => String::new(),
+        1 => " (and on one more)".to_owned(),
+        more => format!(" (and on {more} more)"),
+    };
+    let (what, raise) = match spent {
+        Spent::Configurations(most) => (format!("after {most} configurations"), "a larger budget of configurations"),
+        Spent::Bytes(most) => (format!("at {} MiB of memory", most >> 20), "more memory"),
+        Spent::Time => ("when its time was over".to_owned(), "more time"),
+    };
+    let unknown =
+        object.operations.iter().filter(|&&id| history.operation(id).outcome() == crate::Outcome::Info).count();
     format!(
-        "the search{key} was given up after {} configurations; the events before number {deepest} of {} can be ordered. \
-         A shorter history, fewer concurrent clients or fewer operations of unknown outcome would help",
-        budget.configurations,
+        "the search{key}{others} was given up {what}; the events before number {deepest} of {} can be ordered. What would          help: {raise}, a shorter history, fewer clients at once, or fewer operations of unknown outcome ({unknown} here)",
         history.event_count()
     )
 }

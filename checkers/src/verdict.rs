@@ -1,6 +1,8 @@
 //! What a checker answers.
 
-use crate::history::OperationId;
+use std::time::Instant;
+
+use crate::history::{EventPosition, OperationId};
 
 /// The answer to "does this history satisfy that guarantee?".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Verdict {
 }
 
 /// A violation, and the operations that prove it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anomaly {
     /// As the literature names it: `stale-read`.
     pub name: &'static str,
@@ -47,6 +49,39 @@ pub struct Anomaly {
     pub sentence: String,
     /// Why no order is legal: one sentence a step.
     pub why: Vec<String>,
+    /// For registers, where it is so: the two stretches of time that collide.
+    pub zones: Option<[Zone; 2]>,
+    /// The longest orders of the operations of the picture that are legal as far as they go, and why none goes on. At most eight.
+    pub orders: Vec<PartialOrder>,
+    /// The completion up to which, and with which, the whole history has no legal order; what comes before it has one.
+    pub impossible_by: Option<EventPosition>,
+}
+
+/// When a value must have been in a register, or could have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// The value; where `cas` replaced it by others at once, the first of them.
+    pub value: String,
+    /// Whether the value was there from `from` to `to`, without a gap (a forward zone). Otherwise all its operations can take effect at one
+    /// instant between them (a backward zone).
+    pub forward: bool,
+    /// An event; `None` for before everything.
+    pub from: Option<EventPosition>,
+    /// An event; `None` for after everything.
+    pub to: Option<EventPosition>,
+    /// The operations whose events these are, where there are such.
+    pub operations: Vec<OperationId>,
+}
+
+/// A legal order that cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialOrder {
+    /// The operations that have taken effect, in their order.
+    pub taken: Vec<OperationId>,
+    /// The state after them, in words.
+    pub state: String,
+    /// Each operation that would be next in time, and why it is not legal.
+    pub refused: Vec<(OperationId, String)>,
 }
 
 impl Anomaly {
@@ -66,19 +101,32 @@ pub struct Undecided {
     pub reason: String,
 }
 
-/// How much a search may cost. Counted in configurations, not seconds, so that the verdict of a run is the same on every
-/// machine.
+/// How much a search may cost.
+///
+/// Configurations are counted, so that a verdict is the same on every machine. Memory and time are for those who wait: a verdict
+/// that ran into them may be another one elsewhere, so the [default](Budget::default) has no bound on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// How many configurations (a prefix of the history, a set of open operations, a state) a search may remember. One
-    /// takes 16 to 64 bytes; a second visits some millions.
+    /// takes 24 to 200 bytes; a second visits some millions.
     pub configurations: u64,
+    /// How many bytes all searches that run at once may hold.
+    pub bytes: Option<u64>,
+    /// When to give up.
+    pub deadline: Option<Instant>,
+}
+
+impl Budget {
+    /// So many configurations, and as much memory and time as they take.
+    pub const fn of_configurations(configurations: u64) -> Budget {
+        Budget { configurations, bytes: None, deadline: None }
+    }
 }
 
 impl Default for Budget {
     /// 5 million configurations: some hundred megabytes and some seconds at the most. Valid histories of 100,000 operations need
     /// fewer than a tenth of that.
     fn default() -> Budget {
-        Budget { configurations: 5_000_000 }
+        Budget::of_configurations(5_000_000)
     }
 }

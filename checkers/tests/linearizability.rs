@@ -169,9 +169,16 @@ fn check(history: &History, model: ModelName) -> Verdict {
     linearizability::check(history, model, None, Budget::default()).expect("the generator fits the model")
 }
 
+fn written(history: &History) -> String {
+    let mut lines = Vec::new();
+    shakedown_checkers::history::write_json_lines(history, &mut lines).expect("memory takes all");
+    String::from_utf8(lines).expect("it is text")
+}
+
 fn agrees_with_the_definition(history: &History, model: ModelName) -> Result<(), TestCaseError> {
     let verdict = check(history, model);
-    prop_assert_eq!(verdict.word(), if has_order(history, |_| true) { "valid" } else { "invalid" });
+    let expected = if has_order(history, |_| true) { "valid" } else { "invalid" };
+    prop_assert_eq!(verdict.word(), expected, "{}", written(history));
     for anomaly in verdict.anomalies() {
         let key = history.operation(anomaly.proof[0]).key_id();
         let object = history.restricted_to(|id| history.operation(id).key_id() == key);
@@ -181,7 +188,12 @@ fn agrees_with_the_definition(history: &History, model: ModelName) -> Result<(),
             .map(|operation| operation.id())
             .collect();
         let proves = |id: OperationId| anomaly.proof.contains(&rows[id.row()]);
-        prop_assert!(!has_order(&object, proves), "the proof {:?} does not prove it", anomaly.proof);
+        prop_assert!(
+            !has_order(&object, proves),
+            "the proof {:?} does not prove it:\n{}",
+            anomaly.proof,
+            written(history)
+        );
         for spared in &anomaly.proof {
             let fewer = |id: OperationId| proves(id) && rows[id.row()] != *spared;
             prop_assert!(has_order(&object, fewer), "{:?} is not needed in {:?}", spared, anomaly.proof);
@@ -227,7 +239,7 @@ proptest! {
     fn a_search_with_too_small_a_budget_does_not_guess(steps in steps(30)) {
         let history = history(&steps, false, false);
         let full = check(&history, ModelName::CasRegister);
-        let small = Budget { configurations: 2 };
+        let small = Budget::of_configurations(2);
         let little = linearizability::check(&history, ModelName::CasRegister, None, small).expect("it fits");
         prop_assert!(little.word() == full.word() || little.word() == "unknown");
     }

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::runner::{Finding, Happened};
 
 /// The budget of a run's search: deterministic, and far beyond what valid histories of this size need.
-const BUDGET: Budget = Budget { configurations: 3_000_000 };
+const BUDGET: Budget = Budget::of_configurations(3_000_000);
 
 /// Judges a run.
 pub fn judge<O>(

@@ -4,31 +4,118 @@
 //! away but *set free*: a free operation may take effect in its time, or not at all, and need not answer what it answered if
 //! it only observed. If no order is legal although all but a few operations are free, then those few prove the violation,
 //! whatever the others did. What remains is 1-minimal: with any one more set free, some order is legal.
+//!
+//! A trial costs as much as the calls that it looks at, so most look at a *window*: the latest calls before the violation, from any
+//! state that what lies before them could have left.
 
 use crate::History;
-use crate::history::{EventPosition, NEVER, OperationId};
-use crate::verdict::Anomaly;
+use crate::history::{EventPosition, NEVER, Operation, OperationId, ValueId};
+use crate::verdict::{Anomaly, Budget};
 
-use super::automaton::Automaton;
-use super::object::{Call, Object};
+use super::automaton::{Automaton, Call, Effect, State};
 use super::search::{Found, search};
-use super::sentence;
+use super::{orders, sentence};
 
-/// How much one trial may cost. A trial that costs more counts as "could not be set free".
-const TRIAL: u64 = 100_000;
+/// How many configurations one trial may cost. A trial that costs more counts as "could not be set free".
+const TRIAL: u64 = 50_000;
 
-/// Explains why the calls of an object have no legal order, given the completion up to which they have none.
-pub(super) fn explain<A: Automaton + ?Sized>(
-    history: &History,
-    object: &Object,
-    calls: &[Call],
-    deepest: EventPosition,
-    automaton: &mut A,
-) -> Anomaly {
-    let prefix = up_to(calls, deepest);
-    let proof: Vec<OperationId> = minimal(&prefix, automaton).into_iter().map(|at| prefix[at].operation).collect();
-    let sources = sources(history, object, &proof, automaton);
-    sentence::describe(history, object, proof, sources, automaton)
+/// How many configurations all trials may cost.
+const TRIALS: u64 = 2_000_000;
+
+/// How many calls a trial over the whole history may have.
+const WHOLE: usize = 200_000;
+
+/// An object without a legal order.
+pub(super) struct Case<'a, A: ?Sized> {
+    pub history: &'a History,
+    pub key: Option<ValueId>,
+    /// Sorted by invocation.
+    pub calls: &'a [Call],
+    pub automaton: &'a mut A,
+    /// All operations that write a value, if the object is a register; those that failed too.
+    pub writers: &'a dyn Fn(State) -> Vec<OperationId>,
+}
+
+/// Calls that prove it, as far as is known before any trial.
+pub(super) enum Suspects {
+    /// These, whatever others do; but only calls in `among` have to do with it.
+    These { suspects: Vec<OperationId>, among: Vec<OperationId> },
+    /// All calls that are invoked before this completion.
+    UpTo(EventPosition),
+}
+
+impl<A: Automaton + ?Sized> Case<'_, A> {
+    /// What an operation does to a register, if the object is one.
+    pub fn effect(&self, id: OperationId) -> Option<Effect> {
+        let at = self.calls.binary_search_by_key(&id, |call| call.operation).ok()?;
+        self.automaton.effect(self.calls[at].class)
+    }
+
+    /// An operation of the history.
+    pub fn operation(&self, id: OperationId) -> Operation<'_> {
+        self.history.operation(id)
+    }
+
+    /// Explains why there is no legal order.
+    pub fn explain(mut self, suspects: Suspects) -> Anomaly {
+        let impossible_by = match &suspects {
+            Suspects::UpTo(event) => Some(*event),
+            Suspects::These { .. } => None,
+        };
+        let mut proof = self.proof(suspects);
+        proof.sort_unstable();
+        let sources = self.sources(&proof);
+        let orders = orders::longest(&mut self, &proof, &sources);
+        Anomaly { orders, impossible_by, ..sentence::describe(&self, proof, sources) }
+    }
+
+    fn proof(&mut self, suspects: Suspects) -> Vec<OperationId> {
+        let mut trials = Trials { automaton: self.automaton, left: TRIALS };
+        let end = match suspects {
+            Suspects::These { suspects, among } => {
+                let calls: Vec<Call> =
+                    self.calls.iter().copied().filter(|call| among.binary_search(&call.operation).is_ok()).collect();
+                let initial = [trials.automaton.initial()];
+                let all: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
+                let first: Vec<usize> =
+                    all.iter().copied().filter(|&at| suspects.contains(&calls[at].operation)).collect();
+                for bound in [first, all] {
+                    if trials.no_order(&calls, &bound, &initial) {
+                        let bound = trials.reduce(&calls, bound, &initial);
+                        return bound.into_iter().map(|at| calls[at].operation).collect();
+                    }
+                }
+                NEVER
+            }
+            Suspects::UpTo(event) => event,
+        };
+        let calls = up_to(self.calls, end);
+        let bound = trials.in_a_window(&calls).unwrap_or_else(|| {
+            let all = (0..calls.len()).filter(|&at| calls[at].must).collect();
+            let initial = [trials.automaton.initial()];
+            trials.reduce(&calls, all, &initial)
+        });
+        let bound = trials.without_needless(&calls, bound);
+        bound.into_iter().map(|at| calls[at].operation).collect()
+    }
+
+    /// For each value that the proof observes and does not write: the latest write of it that the observer could have seen.
+    fn sources(&self, proof: &[OperationId]) -> Vec<OperationId> {
+        let mut sources = Vec::new();
+        for &observer in proof {
+            let Some(value) = self.effect(observer).and_then(Effect::needs) else { continue };
+            let writers = (self.writers)(value);
+            if proof.iter().any(|id| writers.contains(id)) || value == self.automaton.initial() {
+                continue;
+            }
+            let seen_by = self.operation(observer).completed();
+            let source = writers.iter().rev().find(|id| self.operation(**id).invoked() < seen_by);
+            sources.extend(source.or(writers.first()));
+        }
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
 }
 
 /// The calls as they stand at an event: what has not completed by then may or may not have happened.
@@ -41,78 +128,108 @@ fn up_to(calls: &[Call], event: EventPosition) -> Vec<Call> {
     prefix
 }
 
-/// The positions of a 1-minimal set of calls that have no legal order though all others are free.
-///
-/// The latest calls that are enough, four times more at each trial: most violations need few, and a trial costs as much as the
-/// calls that it binds. Then delta debugging (Zeller & Hildebrandt 2002), in halves, quarters, …, from the oldest on.
-fn minimal<A: Automaton + ?Sized>(calls: &[Call], automaton: &mut A) -> Vec<usize> {
-    let mut bound: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
-    bound.sort_by_key(|&at| calls[at].closed);
-    let mut latest = 8;
-    while latest < bound.len() {
-        let mut fewer = bound[bound.len() - latest..].to_vec();
-        fewer.sort_unstable();
-        if no_order(calls, &fewer, automaton) {
-            bound = fewer;
-            break;
-        }
-        latest *= 4;
-    }
-    bound.sort_unstable();
-    let mut chunk = bound.len().div_ceil(2).max(1);
-    loop {
-        let before = bound.len();
-        let mut from = 0;
-        while from < bound.len() {
-            let to = (from + chunk).min(bound.len());
-            let fewer = [&bound[..from], &bound[to..]].concat();
-            if no_order(calls, &fewer, automaton) {
-                bound = fewer;
-            } else {
-                from = to;
+/// Trials whether some calls are enough, as long as there is something left to spend on them. Calls are named by position.
+struct Trials<'a, A: ?Sized> {
+    automaton: &'a mut A,
+    left: u64,
+}
+
+impl<A: Automaton + ?Sized> Trials<'_, A> {
+    /// Whether no order is legal with only these calls bound, from any of these states.
+    fn no_order(&mut self, calls: &[Call], bound: &[usize], from: &[State]) -> bool {
+        let mut freed = calls.to_vec();
+        let mut bound = bound.iter().peekable();
+        for (at, call) in freed.iter_mut().enumerate() {
+            if bound.next_if(|&&next| next == at).is_none() {
+                call.must = false;
             }
         }
-        if chunk == 1 && bound.len() == before {
+        let freed = self.automaton.without_unnoticed(freed);
+        let budget = Budget::of_configurations(TRIAL.min(self.left));
+        let (found, visited) = search(&freed, from, self.automaton, &budget);
+        self.left -= visited.min(self.left);
+        matches!(found, Found::NoOrder { .. })
+    }
+
+    /// The latest calls that are enough, four times more at each trial, and then the fewest of them.
+    fn in_a_window(&mut self, calls: &[Call]) -> Option<Vec<usize>> {
+        let mut by_closing: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
+        by_closing.sort_by_key(|&at| calls[at].closed);
+        let mut latest = 8;
+        loop {
+            let mut bound = by_closing[by_closing.len() - latest.min(by_closing.len())..].to_vec();
+            bound.sort_unstable();
+            let (window, places, from) = self.window(calls, &bound);
+            let inside: Vec<usize> = (0..window.len()).filter(|&at| bound.binary_search(&places[at]).is_ok()).collect();
+            if self.no_order(&window, &inside, &from) {
+                let fewest = self.reduce(&window, inside, &from);
+                return Some(fewest.into_iter().map(|at| places[at]).collect());
+            }
+            if latest >= by_closing.len() || self.left == 0 {
+                return None;
+            }
+            latest *= 4;
+        }
+    }
+
+    /// The calls that are still open when the first of the bound ones is invoked, or are invoked later; their places; and the states that
+    /// all others could have left. Only registers tell those: for others, the window is everything.
+    fn window(&self, calls: &[Call], bound: &[usize]) -> (Vec<Call>, Vec<usize>, Vec<State>) {
+        let begin = bound.iter().map(|&at| calls[at].invoked).min().unwrap_or(0);
+        let is_register = calls.first().is_some_and(|call| self.automaton.effect(call.class).is_some());
+        let inside = |call: &Call| !is_register || call.closed >= begin;
+        let places: Vec<usize> = (0..calls.len()).filter(|&at| inside(&calls[at])).collect();
+        let mut from: Vec<State> = vec![self.automaton.initial()];
+        if is_register {
+            let before = calls.iter().take_while(|call| call.invoked < begin).filter(|call| call.closed < begin);
+            let mut seen = rustc_hash::FxHashSet::default();
+            from.extend(
+                before
+                    .filter_map(|call| self.automaton.effect(call.class).and_then(Effect::writes))
+                    .filter(|&value| seen.insert(value)),
+            );
+        }
+        (places.iter().map(|&at| calls[at]).collect(), places, from)
+    }
+
+    /// Delta debugging (Zeller & Hildebrandt 2002): leaves out halves, quarters, …, from the oldest on.
+    fn reduce(&mut self, calls: &[Call], mut bound: Vec<usize>, from: &[State]) -> Vec<usize> {
+        let mut chunk = bound.len().div_ceil(2).max(1);
+        loop {
+            let before = bound.len();
+            let mut at = 0;
+            while at < bound.len() && self.left > 0 {
+                let to = (at + chunk).min(bound.len());
+                let fewer = [&bound[..at], &bound[to..]].concat();
+                if self.no_order(calls, &fewer, from) {
+                    bound = fewer;
+                } else {
+                    at = to;
+                }
+            }
+            if (chunk == 1 && bound.len() == before) || self.left == 0 {
+                return bound;
+            }
+            chunk = (chunk / 2).max(1);
+        }
+    }
+
+    /// Leaves out what the whole history shows to be needless, though the window did not.
+    fn without_needless(&mut self, calls: &[Call], mut bound: Vec<usize>) -> Vec<usize> {
+        if calls.len() > WHOLE {
             return bound;
         }
-        chunk = (chunk / 2).max(1);
-    }
-}
-
-/// Whether no order is legal with only these calls bound.
-fn no_order<A: Automaton + ?Sized>(calls: &[Call], bound: &[usize], automaton: &mut A) -> bool {
-    let mut freed = calls.to_vec();
-    let mut bound = bound.iter().peekable();
-    for (at, call) in freed.iter_mut().enumerate() {
-        if bound.next_if(|&&next| next == at).is_none() {
-            call.must = false;
+        let initial = [self.automaton.initial()];
+        let mut at = 0;
+        while at < bound.len() && self.left > 0 {
+            let fewer = [&bound[..at], &bound[at + 1..]].concat();
+            if self.no_order(calls, &fewer, &initial) {
+                bound = fewer;
+                at = 0;
+            } else {
+                at += 1;
+            }
         }
+        bound
     }
-    let freed = automaton.without_unnoticed(freed);
-    matches!(search(&freed, automaton, TRIAL), Found::NoOrder { .. })
-}
-
-/// For each value that the proof observes and does not write: the latest write of it that the observer could have seen.
-fn sources<A: Automaton + ?Sized>(
-    history: &History,
-    object: &Object,
-    proof: &[OperationId],
-    automaton: &A,
-) -> Vec<OperationId> {
-    let effect = |id: OperationId| automaton.effect(automaton.class(id));
-    let mut sources = Vec::new();
-    for &observer in proof {
-        let Some(value) = effect(observer).and_then(|effect| effect.needs()) else { continue };
-        let writes = |id: &OperationId| effect(*id).is_some_and(|effect| effect.writes() == Some(value));
-        if proof.iter().any(writes) || value.0 == automaton.initial() {
-            continue;
-        }
-        let seen_by = history.operation(observer).completed();
-        let source =
-            object.operations.iter().rev().find(|id| writes(id) && history.operation(**id).invoked() < seen_by);
-        sources.extend(source.or_else(|| object.operations.iter().find(|id| writes(id))));
-    }
-    sources.sort_unstable();
-    sources.dedup();
-    sources
 }

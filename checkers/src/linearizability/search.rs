@@ -6,26 +6,37 @@
 //!
 //! ```text
 //!   events    [w1   [r→2   [w2    w2]        r→2]       w1]
-//!   effect                     ▲ w2 (or w1, w2)  r→2 is in already     w1: now at the latest
+//!   effect                                    ▲ w2, r→2   ▲ nothing: w1 counts as written just before w2
 //! ```
 //!
-//! A configuration is (event, which open operations have taken effect, state): a few machine words. Each is visited once.
+//! A configuration is (event, which open operations have taken effect, which need not any more, state): a few machine words. Each is
+//! visited once.
 //!
-//! Three rules keep the tree thin, and lose no order:
-//! * An operation that only observes takes effect as soon as it is legal. In any order in which it comes later it can be
+//! These rules keep the tree thin, and lose no order:
+//! * **Observers first.** An operation that only observes takes effect as soon as it is legal. In any order in which it comes later it can be
 //!   moved forward to here, for it changes nothing.
-//! * Of optional operations that never close and do the same, the one that was invoked first goes first. In any order that
-//!   uses a later one instead, the two can be exchanged.
-//! * A value is not written over while an operation that must see it is still to be invoked, and nothing is left that could
-//!   bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
+//! * **Absorbed writes.** When a write takes effect, every other open write can be put just before it, where nobody sees it. So these are
+//!   *absorbed*: they may still take effect until they close, but need not.
+//! * **No idle writes.** A write takes effect when it must, or when an open operation needs its value. In any order in which it comes
+//!   earlier, nobody sees its value before; it can be moved back until somebody does, or until it closes, or is absorbed. Where its value is
+//!   there already, it takes effect only if it absorbs something, itself perhaps.
+//! * **Equals in turn.** Of open operations that do the same, the one that closes first goes first. In any order that uses another, the
+//!   two can be exchanged, for that one is still open where this one stood. (Were it not absorbed, while this one is: then the exchange
+//!   absorbs it.)
+//! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
+//!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
+//!
+//! All but the first speak of registers. Of the operations of other objects nothing is known but what they do in each state; for them
+//! only equals go in turn.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use crate::history::{EventPosition, NEVER};
+use crate::history::EventPosition;
+use crate::verdict::Budget;
 
-use super::automaton::{Automaton, Effect, State};
-use super::object::Call;
+use super::automaton::{Automaton, Call, Effect, State};
 use super::slots::Slots;
+use super::timeline::{Cursor, Member, Timeline};
 
 /// What the search found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,304 +46,324 @@ pub(super) enum Found {
     /// There is none, already for the events up to and with this completion.
     NoOrder { deepest: EventPosition },
     /// The budget ran out. The events before `deepest` have a legal order.
-    GaveUp { deepest: EventPosition },
+    GaveUp { deepest: EventPosition, spent: Spent },
 }
 
-/// Looks for a legal order of the calls of one object, which are sorted by invocation.
-pub(super) fn search<A: Automaton + ?Sized>(calls: &[Call], automaton: &mut A, budget: u64) -> Found {
-    let timeline = match Timeline::of(calls, automaton) {
-        Ok(timeline) => timeline,
-        Err(deepest) => return Found::GaveUp { deepest },
-    };
+/// Which part of a budget ran out, and how much of it there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spent {
+    Configurations(u64),
+    Bytes(u64),
+    Time,
+}
+
+/// Looks for a legal order of the calls of one object, which are sorted by invocation, from any of these states on. Gives
+/// what it found, and how many configurations it visited.
+pub(super) fn search<A: Automaton + ?Sized>(
+    calls: &[Call],
+    from: &[State],
+    automaton: &mut A,
+    budget: &Budget,
+) -> (Found, u64) {
+    let timeline = Timeline::of(calls, from, automaton);
     match timeline.slots {
-        0..=64 => Search::<u64, A>::run(&timeline, automaton, budget),
-        65..=256 => Search::<[u64; 4], A>::run(&timeline, automaton, budget),
-        _ => Search::<Box<[u64]>, A>::run(&timeline, automaton, budget),
+        0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from),
+        65..=256 => Search::<[u64; 4], A>::new(&timeline, automaton, budget).run(from),
+        _ => Search::<Box<[u64]>, A>::new(&timeline, automaton, budget).run(from),
     }
 }
 
-/// The events of one object, with what is open at each: the same for every order.
-struct Timeline {
-    events: Vec<Step>,
-    members: Vec<Member>,
-    /// Observers and movers that are open when a call closes.
-    open: Vec<u32>,
-    /// Optional movers that never close, in the order of their invocations.
-    endless: Vec<u32>,
-    /// For registers: what becomes of each value.
-    worth: FxHashMap<State, Worth>,
-    slots: usize,
-}
-
-/// Who still needs a value, and who could still write it.
-#[derive(Clone, Copy, Default)]
-struct Worth {
-    /// When the last operation is invoked that must see it, and when that closes.
-    needed: EventPosition,
-    needed_by: EventPosition,
-    /// How many could write it; being the initial value counts as one.
-    writers: u32,
-    /// When the last of them closes.
-    written: EventPosition,
-}
-
-/// A call, with its place in the sets.
-struct Member {
-    class: u32,
-    slot: u32,
-    observes: bool,
-    /// The call that goes before this one, as both are endless and do the same.
-    twin: Option<u32>,
-}
-
-struct Step {
-    position: EventPosition,
-    member: u32,
-    kind: StepKind,
-}
-
-enum StepKind {
-    Opens,
-    /// A call has taken effect by now, if it must or ever will. Ranges of `open`: observers and movers; and how many endless
-    /// calls there are yet.
-    Closes {
-        must: bool,
-        observers: (u32, u32),
-        movers: (u32, u32),
-        endless: u32,
-    },
-}
-
-/// The most places in [`Timeline::open`]: 200 MB. Only histories in which thousands of operations are open at once need more.
-const MOST_OPEN: usize = 50_000_000;
-
-impl Timeline {
-    /// The timeline of these calls; or the event at which it would take too much memory.
-    fn of<A: Automaton + ?Sized>(calls: &[Call], automaton: &A) -> Result<Timeline, EventPosition> {
-        let mut order: Vec<(EventPosition, u32)> = Vec::with_capacity(calls.len() * 2);
-        for (at, call) in calls.iter().enumerate() {
-            order.push((call.invoked, at as u32));
-            if call.closed != NEVER {
-                order.push((call.closed, at as u32));
-            }
-        }
-        order.sort_unstable();
-
-        let mut timeline = Timeline {
-            events: Vec::with_capacity(order.len()),
-            members: Vec::with_capacity(calls.len()),
-            open: Vec::new(),
-            endless: Vec::new(),
-            worth: FxHashMap::default(),
-            slots: 0,
-        };
-        timeline.worth.entry(automaton.initial()).or_default().writers += 1;
-        for call in calls {
-            let effect = automaton.effect(call.class);
-            if let Some(value) = effect.and_then(Effect::needs).filter(|_| call.must) {
-                let worth = timeline.worth.entry(value.0).or_default();
-                (worth.needed, worth.needed_by) = (worth.needed, worth.needed_by).max((call.invoked, call.closed));
-            }
-            if let Some(value) = effect.and_then(Effect::writes) {
-                let worth = timeline.worth.entry(value.0).or_default();
-                worth.writers += 1;
-                worth.written = worth.written.max(call.closed);
-            }
-            let observes = automaton.observes(call.class);
-            timeline.members.push(Member { class: call.class, slot: u32::MAX, observes, twin: None });
-        }
-        let mut free: Vec<u32> = Vec::new();
-        let (mut observers, mut movers): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
-        let mut last_of_class = FxHashMap::default();
-        for (position, at) in order {
-            let call = calls[at as usize];
-            if position == call.invoked {
-                let slot = free.pop().unwrap_or_else(|| {
-                    timeline.slots += 1;
-                    timeline.slots as u32 - 1
-                });
-                let member = &mut timeline.members[at as usize];
-                member.slot = slot;
-                if call.closed == NEVER && !call.must {
-                    member.twin = last_of_class.insert(call.class, at);
-                    timeline.endless.push(at);
-                } else if member.observes {
-                    observers.push(at);
-                } else {
-                    movers.push(at);
-                }
-                timeline.events.push(Step { position, member: at, kind: StepKind::Opens });
-                continue;
-            }
-            let mut stretch = |members: &[u32]| {
-                let from = timeline.open.len() as u32;
-                timeline.open.extend_from_slice(members);
-                (from, timeline.open.len() as u32)
-            };
-            let kind = StepKind::Closes {
-                must: call.must,
-                observers: stretch(&observers),
-                movers: stretch(&movers),
-                endless: timeline.endless.len() as u32,
-            };
-            if timeline.open.len() > MOST_OPEN {
-                return Err(position);
-            }
-            observers.retain(|&open| open != at);
-            movers.retain(|&open| open != at);
-            free.push(timeline.members[at as usize].slot);
-            timeline.events.push(Step { position, member: at, kind });
-        }
-        Ok(timeline)
-    }
-
-    /// If no legal order writes over this value now: the completion for which it must stay.
-    fn must_stay(&self, value: State, now: EventPosition) -> Option<EventPosition> {
-        let worth = self.worth.get(&value)?;
-        (worth.needed > now && (worth.writers <= 1 || worth.written < now)).then_some(worth.needed_by)
-    }
-
-    fn open(&self, (from, to): (u32, u32)) -> &[u32] {
-        &self.open[from as usize..to as usize]
-    }
-}
-
-/// A configuration at which an operation closes, with the choices that are left.
+/// A configuration at which an operation closes; the choices that are left of it are on the stack of choices.
 struct Frame<S> {
     event: u32,
     taken: S,
+    absorbed: S,
     state: State,
     /// Where its choices begin in the stack of choices.
     choices: usize,
 }
 
+/// Who takes effect, and the state after it.
+#[derive(Clone, Copy)]
+struct Choice {
+    member: u32,
+    next: State,
+}
+
+/// The choice by which the operation that closes lets its time pass.
+const PASSES: u32 = u32::MAX;
+
 struct Search<'a, S, A: ?Sized> {
     timeline: &'a Timeline,
     automaton: &'a mut A,
-    visited: FxHashSet<(u32, State, S)>,
+    budget: &'a Budget,
+    cursor: Cursor<'a, S>,
+    visited: FxHashSet<(u32, State, S, S)>,
     frames: Vec<Frame<S>>,
-    /// The choices of all frames, those of the last one on top, the best on top of them: a member, and the state after it.
-    choices: Vec<(u32, State)>,
+    /// The choices of all frames, those of the last one on top, the best on top of them.
+    choices: Vec<Choice>,
+    enablers: Vec<Choice>,
     /// The last completion for which a value had to stay.
     blamed: EventPosition,
+    /// For each lane of equals, in this branching: the open call that goes first.
+    first_of_lane: Vec<(u32, u32)>,
+    /// For each state, the last branching in which somebody needed it.
+    wanted: Vec<u32>,
+    branching: u32,
 }
 
 impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
-    fn run(timeline: &'a Timeline, automaton: &'a mut A, budget: u64) -> Found {
-        let initial = automaton.initial();
-        let mut search = Search {
+    fn new(timeline: &'a Timeline, automaton: &'a mut A, budget: &'a Budget) -> Self {
+        Search {
             timeline,
             automaton,
+            budget,
+            cursor: Cursor::new(timeline),
             visited: FxHashSet::default(),
             frames: Vec::new(),
             choices: Vec::new(),
+            enablers: Vec::new(),
             blamed: 0,
-        };
-        search.descend(S::empty(timeline.slots), initial, budget)
+            first_of_lane: vec![(0, 0); timeline.classes * 2],
+            wanted: Vec::new(),
+            branching: 0,
+        }
     }
 
-    fn descend(&mut self, mut taken: S, mut state: State, budget: u64) -> Found {
-        let mut event = 0;
+    fn run(mut self, from: &[State]) -> (Found, u64) {
         let mut deepest = 0;
-        loop {
-            event = self.walk(event, &mut taken, state);
-            let Some(step) = self.timeline.events.get(event) else { return Found::Order };
-            deepest = deepest.max(step.position);
-            if self.visited.insert((event as u32, state, taken.clone())) {
-                if self.visited.len() as u64 > budget {
-                    return Found::GaveUp { deepest };
-                }
-                self.branch(event, taken.clone(), state);
+        for &state in from {
+            self.cursor.back_to(0);
+            match self.descend(state, &mut deepest) {
+                Found::NoOrder { .. } => {}
+                found => return (found, self.visited.len() as u64),
             }
-            let Some((frame, member, next)) = self.next_choice() else {
-                return Found::NoOrder { deepest: deepest.max(self.blamed) };
+        }
+        (Found::NoOrder { deepest: deepest.max(self.blamed) }, self.visited.len() as u64)
+    }
+
+    fn descend(&mut self, mut state: State, deepest: &mut EventPosition) -> Found {
+        let mut taken = S::empty(self.timeline.slots);
+        let mut absorbed = S::empty(self.timeline.slots);
+        loop {
+            self.walk(&mut taken, &mut absorbed, state);
+            let Some(&event) = self.timeline.events.get(self.cursor.event) else { return Found::Order };
+            *deepest = event.position.max(*deepest);
+            let here = self.cursor.event as u32;
+            if self.visited.insert((here, state, taken.clone(), absorbed.clone())) {
+                if let Some(spent) = self.spent() {
+                    return Found::GaveUp { deepest: *deepest, spent };
+                }
+                self.branch(taken, absorbed, state);
+            }
+            let Some((frame, choice)) = next_choice(&mut self.frames, &mut self.choices) else {
+                return Found::NoOrder { deepest: *deepest };
             };
-            event = frame.event as usize;
-            taken = frame.taken.clone();
-            let changed = next != frame.state;
-            taken.insert(self.timeline.members[member as usize].slot);
-            state = next;
+            (taken, absorbed) = (frame.taken.clone(), frame.absorbed.clone());
+            self.cursor.back_to(frame.event as usize);
+            let changed = choice.next != frame.state;
+            state = choice.next;
+            if choice.member == PASSES {
+                let slot = self.timeline.members[self.timeline.events[self.cursor.event].member as usize].slot;
+                absorbed.remove(slot);
+                self.cursor.forward();
+                continue;
+            }
+            let member = &self.timeline.members[choice.member as usize];
+            taken.insert(member.slot);
+            if member.is_write() {
+                absorbed.insert_all(&self.cursor.writes);
+            }
             if changed {
-                self.observe(event, &mut taken, state);
+                self.observe(&mut taken, state);
             }
         }
     }
 
-    /// Goes on until an operation closes that has not taken effect; gives that event, or the end.
-    fn walk(&mut self, mut event: usize, taken: &mut S, state: State) -> usize {
-        while let Some(step) = self.timeline.events.get(event) {
-            let member = &self.timeline.members[step.member as usize];
-            match step.kind {
-                StepKind::Opens => {
-                    if member.observes && self.automaton.step(state, member.class).is_some() {
-                        taken.insert(member.slot);
-                    }
-                }
-                StepKind::Closes { .. } if taken.has(member.slot) => taken.remove(member.slot),
-                StepKind::Closes { .. } => break,
-            }
-            event += 1;
+    /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
+    fn spent(&self) -> Option<Spent> {
+        let visited = self.visited.len() as u64;
+        if visited > self.budget.configurations {
+            return Some(Spent::Configurations(self.budget.configurations));
         }
-        event
+        if !visited.is_multiple_of(1024) {
+            return None;
+        }
+        if self.budget.deadline.is_some_and(|deadline| std::time::Instant::now() >= deadline) {
+            return Some(Spent::Time);
+        }
+        let limit = self.budget.bytes?;
+        // A table that is full doubles, and holds the old one beside the new one for a while.
+        let words = size_of_val(self.cursor.movers.words()) as u64 * 2;
+        let each = size_of::<(u32, State, S, S)>() as u64 + 1 + if size_of::<S>() == 16 { words } else { 0 };
+        let table = self.visited.capacity() as u64
+            * each
+            * if self.visited.len() * 8 > self.visited.capacity() * 7 { 3 } else { 1 };
+        let stacks = self.frames.capacity() * size_of::<Frame<S>>() + self.choices.capacity() * size_of::<Choice>();
+        (table + stacks as u64 + self.timeline.bytes() > limit).then_some(Spent::Bytes(limit))
+    }
+
+    /// Goes on until an operation closes of which something must be decided, or to the end.
+    fn walk(&mut self, taken: &mut S, absorbed: &mut S, state: State) {
+        while let Some(&event) = self.timeline.events.get(self.cursor.event) {
+            let member = &self.timeline.members[event.member as usize];
+            if event.opens {
+                if member.observes && self.automaton.step(state, member.class).is_some() {
+                    taken.insert(member.slot);
+                }
+                if member.is_write() && !member.must {
+                    absorbed.insert(member.slot);
+                }
+            } else if taken.has(member.slot) {
+                taken.remove(member.slot);
+                absorbed.remove(member.slot);
+            } else if self.passes_unseen(event.position, member, taken, absorbed, state) {
+                absorbed.remove(member.slot);
+            } else {
+                return;
+            }
+            self.cursor.forward();
+        }
+    }
+
+    /// Whether the call that closes need not take effect, and nobody will miss it.
+    fn passes_unseen(&self, now: EventPosition, member: &Member, taken: &S, absorbed: &S, state: State) -> bool {
+        match member.effect {
+            _ if member.observes => !member.must,
+            Some(Effect::Write(value)) if absorbed.has(member.slot) => {
+                let need = |slot| self.cursor.member(slot).1.effect.and_then(Effect::needs);
+                let mut needs =
+                    self.cursor.observers.without(taken).chain(self.cursor.movers.without(taken)).filter_map(need);
+                if value == state {
+                    // It could still bring the value back after another, or absorb others.
+                    needs.next().is_none() && self.cursor.writes.without(absorbed).all(|slot| taken.has(slot))
+                } else {
+                    !self.timeline.is_used_after(value, now) && !needs.any(|needed| needed == value)
+                }
+            }
+            _ => false,
+        }
     }
 
     /// Lets every open observer take effect that is legal now.
-    fn observe(&mut self, event: usize, taken: &mut S, state: State) {
-        let StepKind::Closes { observers, .. } = self.timeline.events[event].kind else { return };
-        for &at in self.timeline.open(observers) {
-            let member = &self.timeline.members[at as usize];
-            if !taken.has(member.slot) && self.automaton.step(state, member.class).is_some() {
-                taken.insert(member.slot);
+    fn observe(&mut self, taken: &mut S, state: State) {
+        let mut legal = S::empty(self.timeline.slots);
+        for slot in self.cursor.observers.without(taken) {
+            if self.automaton.step(state, self.cursor.member(slot).1.class).is_some() {
+                legal.insert(slot);
             }
         }
+        taken.insert_all(&legal);
     }
 
-    /// Pushes what could take effect now: on top the demanded operation, then those after which it is legal.
-    fn branch(&mut self, event: usize, taken: S, state: State) {
-        let step = &self.timeline.events[event];
-        let StepKind::Closes { must, movers, endless, .. } = step.kind else { return };
-        let demanded = &self.timeline.members[step.member as usize];
+    /// Pushes what could take effect now, the best last.
+    fn branch(&mut self, taken: S, absorbed: S, state: State) {
+        self.branching += 1;
+        let event = self.timeline.events[self.cursor.event];
+        let demanded = &self.timeline.members[event.member as usize];
         let choices = self.choices.len();
-        let mut enablers = Vec::new();
-        let endless = &self.timeline.endless[..endless as usize];
-        let stays = self.timeline.must_stay(state, step.position);
+        let stays = self.timeline.must_stay(state, event.position);
         self.blamed = self.blamed.max(stays.unwrap_or(0));
-        for &at in endless.iter().chain(self.timeline.open(movers)) {
-            let member = &self.timeline.members[at as usize];
-            let waits = member.twin.is_some_and(|twin| !taken.has(self.timeline.members[twin as usize].slot));
-            if at == step.member || taken.has(member.slot) || waits {
+
+        self.note_wanted(&taken);
+        self.note_first_of_lanes(&taken);
+        let nothing_to_absorb = self.cursor.writes.without(&absorbed).all(|slot| taken.has(slot));
+        let mut enablers = std::mem::take(&mut self.enablers);
+        for slot in self.cursor.movers.without(&taken) {
+            let (at, member) = self.cursor.member(slot);
+            if at == event.member || self.first_of_lane[lane(member)] != (self.branching, at) {
                 continue;
             }
-            let Some(next) = self.automaton.step(state, member.class) else { continue };
-            if stays.is_some() && next != state {
+            if let Some(Effect::Write(value)) = member.effect
+                && (!self.is_wanted(value) || (value == state && nothing_to_absorb))
+            {
                 continue;
             }
-            if self.automaton.step(next, demanded.class).is_some() {
-                enablers.push((at, next));
-            } else {
-                self.choices.push((at, next));
+            let others = if member.must { Vec::new() } else { self.automaton.other_steps(state, member.class) };
+            for next in self.automaton.step(state, member.class).into_iter().chain(others) {
+                if stays.is_some() && next != state {
+                    continue;
+                }
+                let choice = Choice { member: at, next };
+                if !demanded.is_write() && self.automaton.step(next, demanded.class).is_some() {
+                    enablers.push(choice);
+                } else {
+                    self.choices.push(choice);
+                }
             }
         }
         self.choices.append(&mut enablers);
-        if let Some(next) = self.automaton.step(state, demanded.class)
-            && (next == state || stays.is_none())
-        {
-            self.choices.push((step.member, next));
+        self.enablers = enablers;
+        let next = self.automaton.step(state, demanded.class).filter(|&next| next == state || stays.is_none());
+        let takes_effect = next.map(|next| Choice { member: event.member, next });
+        let may_pass = !demanded.must || absorbed.has(demanded.slot);
+        let passes = may_pass.then_some(Choice { member: PASSES, next: state });
+        if takes_effect.is_some_and(|choice| self.is_next_need(&taken, choice.next)) {
+            self.choices.extend(passes.into_iter().chain(takes_effect));
+        } else {
+            self.choices.extend(takes_effect.into_iter().chain(passes));
         }
-        if !must {
-            // Its time passes: it counts as taken, and changes nothing.
-            self.choices.push((step.member, state));
-        }
-        self.frames.push(Frame { event: event as u32, taken, state, choices });
+        self.frames.push(Frame { event: self.cursor.event as u32, taken, absorbed, state, choices });
     }
 
-    /// Takes the best choice that is left, of the latest frame that has one.
-    fn next_choice(&mut self) -> Option<(&Frame<S>, u32, State)> {
-        while self.frames.last().is_some_and(|frame| self.choices.len() == frame.choices) {
-            self.frames.pop();
+    /// Notes which values open operations need that have not taken effect.
+    fn note_wanted(&mut self, taken: &S) {
+        for slot in self.cursor.observers.without(taken).chain(self.cursor.movers.without(taken)) {
+            let member = self.cursor.member(slot).1;
+            if let Some(value) = member.effect.and_then(Effect::needs)
+                && (member.must || !member.observes)
+            {
+                let value = value as usize;
+                if self.wanted.len() <= value {
+                    self.wanted.resize(value + 1, 0);
+                }
+                self.wanted[value] = self.branching;
+            }
         }
-        let frame = self.frames.last()?;
-        let (member, next) = self.choices.pop()?;
-        Some((frame, member, next))
     }
+
+    fn is_wanted(&self, value: State) -> bool {
+        self.wanted.get(value as usize) == Some(&self.branching)
+    }
+
+    /// Notes which of equal open operations goes first: the one that closes first, then the one that was invoked first.
+    fn note_first_of_lanes(&mut self, taken: &S) {
+        for slot in self.cursor.movers.without(taken) {
+            let (at, member) = self.cursor.member(slot);
+            let first = &mut self.first_of_lane[lane(member)];
+            let closed = |at: u32| (self.timeline.members[at as usize].closed, at);
+            if first.0 != self.branching || closed(at) < closed(first.1) {
+                *first = (self.branching, at);
+            }
+        }
+    }
+
+    /// Whether the operation that closes next, of those that still need a value, needs this one.
+    fn is_next_need(&self, taken: &S, value: State) -> bool {
+        let now = self.timeline.events[self.cursor.event].position;
+        for event in self.timeline.events[self.cursor.event + 1..].iter().take(64).filter(|event| !event.opens) {
+            let member = &self.timeline.members[event.member as usize];
+            let Some(need) = member.effect.and_then(Effect::needs).filter(|_| member.must) else { continue };
+            let is_open = self.cursor.member(member.slot).0 == event.member && event.position > now;
+            if !(is_open && taken.has(member.slot)) {
+                return need == value;
+            }
+        }
+        false
+    }
+}
+
+/// Equals share a lane; those that may let their time pass have lanes of their own.
+fn lane(member: &Member) -> usize {
+    let may_pass = !member.must && member.closed != crate::history::NEVER;
+    member.class as usize * 2 + usize::from(may_pass)
+}
+
+/// Takes the best choice that is left, of the latest frame that has one.
+fn next_choice<'f, S>(frames: &'f mut Vec<Frame<S>>, choices: &mut Vec<Choice>) -> Option<(&'f Frame<S>, Choice)> {
+    while frames.last().is_some_and(|frame| choices.len() == frame.choices) {
+        frames.pop();
+    }
+    let frame = frames.last()?;
+    choices.pop().map(|choice| (frame, choice))
 }

@@ -1,57 +1,43 @@
 //! A proof in words.
 
-use crate::History;
 use crate::history::{Operation, OperationId, Outcome, Value};
 use crate::verdict::Anomaly;
 
 use super::automaton::{Automaton, Effect};
-use super::object::Object;
+use super::explain::Case;
 
 /// Names the anomaly and says it in a sentence.
 pub(super) fn describe<A: Automaton + ?Sized>(
-    history: &History,
-    object: &Object,
+    case: &Case<'_, A>,
     proof: Vec<OperationId>,
     sources: Vec<OperationId>,
-    automaton: &A,
 ) -> Anomaly {
-    let words = Words { history, object };
-    let operations: Vec<Operation<'_>> = proof.iter().map(|&id| history.operation(id)).collect();
-    let effects: Vec<Option<Effect>> = proof.iter().map(|&id| automaton.effect(automaton.class(id))).collect();
+    let words = Words { case };
+    let operations: Vec<Operation<'_>> = proof.iter().map(|&id| case.history.operation(id)).collect();
+    let effects: Vec<Option<Effect>> = proof.iter().map(|&id| case.effect(id)).collect();
     let known = match (operations.as_slice(), effects.as_slice()) {
-        ([only], [Some(effect)]) => words.one(*only, *effect, automaton),
+        ([only], [Some(effect)]) => words.one(*only, *effect),
         ([first, second], [Some(one), Some(other)]) => words.two((*first, *one), (*second, *other)),
         _ => None,
     };
     let (name, sentence) = known.unwrap_or_else(|| words.any(&operations));
     let mut why = words.order(&operations);
-    why.extend(words.origins(&sources, automaton));
-    Anomaly { name, proof, sources, sentence, why }
+    why.extend(words.origins(&sources));
+    Anomaly { name, proof, sources, sentence, why, ..Anomaly::default() }
 }
 
-struct Words<'a> {
-    history: &'a History,
-    object: &'a Object,
+struct Words<'a, 'c, A: ?Sized> {
+    case: &'a Case<'c, A>,
 }
 
-impl Words<'_> {
+impl<A: Automaton + ?Sized> Words<'_, '_, A> {
     /// A single operation that is impossible by itself.
-    fn one<A: Automaton + ?Sized>(
-        &self,
-        operation: Operation<'_>,
-        effect: Effect,
-        automaton: &A,
-    ) -> Option<(&'static str, String)> {
+    fn one(&self, operation: Operation<'_>, effect: Effect) -> Option<(&'static str, String)> {
         let value = effect.needs()?;
-        let shown = automaton.describe(self.history, value.0);
+        let shown = self.case.automaton.describe(value);
         let did = self.did(operation);
-        let writers: Vec<Operation<'_>> = self
-            .object
-            .operations
-            .iter()
-            .filter(|&&id| automaton.effect(automaton.class(id)).and_then(Effect::writes) == Some(value))
-            .map(|&id| self.history.operation(id))
-            .collect();
+        let writers: Vec<Operation<'_>> =
+            (self.case.writers)(value).into_iter().map(|id| self.case.operation(id)).collect();
         let real = |writer: &&Operation<'_>| writer.outcome() != Outcome::Fail;
         if writers.is_empty() {
             let why =
@@ -144,23 +130,25 @@ impl Words<'_> {
     }
 
     /// Where the observed values came from.
-    fn origins<A: Automaton + ?Sized>(&self, sources: &[OperationId], automaton: &A) -> Vec<String> {
+    fn origins(&self, sources: &[OperationId]) -> Vec<String> {
         let origin = |&id: &OperationId| {
-            let operation = self.history.operation(id);
-            let value = automaton.effect(automaton.class(id)).and_then(Effect::writes)?;
-            let value = automaton.describe(self.history, value.0);
+            let operation = self.case.operation(id);
+            let value = match self.case.effect(id).and_then(Effect::writes) {
+                Some(value) => self.case.automaton.describe(value),
+                None => written_value(operation),
+            };
             let end = match operation.outcome() {
                 Outcome::Ok => format!("completed {}", self.at(operation.completed_at(), operation.completed())),
                 Outcome::Fail => "failed".to_owned(),
                 Outcome::Info => "has an unknown outcome".to_owned(),
             };
-            Some(format!(
+            format!(
                 "the latest write of {value} is #{}, by process {}: it {end}",
                 operation.index(),
                 operation.process()
-            ))
+            )
         };
-        sources.iter().filter_map(origin).collect()
+        sources.iter().map(origin).collect()
     }
 
     /// `process 3 read 4 from key 7 at 1.204 s`.
@@ -184,8 +172,8 @@ impl Words<'_> {
     }
 
     fn place(&self) -> String {
-        match self.object.key {
-            Some(key) => format!("key {}", self.history.value(key)),
+        match self.case.key {
+            Some(key) => format!("key {}", self.case.history.value(key)),
             None => "the object".to_owned(),
         }
     }
@@ -218,5 +206,12 @@ fn needed_value(operation: Operation<'_>) -> String {
     match (operation.function(), operation.argument().as_pair()) {
         ("cas", Some((expected, _))) => expected.to_string(),
         _ => operation.result().to_string(),
+    }
+}
+
+fn written_value(operation: Operation<'_>) -> String {
+    match operation.argument().as_pair() {
+        Some((_, new)) if operation.function() == "cas" => new.to_string(),
+        _ => operation.argument().to_string(),
     }
 }

@@ -2,16 +2,46 @@
 
 use std::hash::Hash;
 
-/// A set of slots.
+/// A set of slots, as words of 64 bits.
 pub(super) trait Slots: Clone + Eq + Hash {
     /// The empty set that has room for this many slots.
     fn empty(slots: usize) -> Self;
+    /// The words: slot 0 is the lowest bit of the first.
+    fn words(&self) -> &[u64];
+    /// The words, to change them.
+    fn words_mut(&mut self) -> &mut [u64];
+
     /// Whether the slot is in.
-    fn has(&self, slot: u32) -> bool;
+    fn has(&self, slot: u32) -> bool {
+        self.words()[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
     /// Puts it in.
-    fn insert(&mut self, slot: u32);
+    fn insert(&mut self, slot: u32) {
+        self.words_mut()[slot as usize / 64] |= 1 << (slot % 64);
+    }
     /// Takes it out.
-    fn remove(&mut self, slot: u32);
+    fn remove(&mut self, slot: u32) {
+        self.words_mut()[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+    /// Puts in what is in `others`.
+    fn insert_all(&mut self, others: &Self) {
+        for (word, other) in self.words_mut().iter_mut().zip(others.words()) {
+            *word |= other;
+        }
+    }
+    /// The slots that are in, but not in `others`, from the lowest on.
+    fn without<'s>(&'s self, others: &'s Self) -> impl Iterator<Item = u32> + 's {
+        let words = self.words().iter().zip(others.words()).enumerate();
+        words.flat_map(|(at, (word, other))| bits(at, word & !other))
+    }
+}
+
+fn bits(at: usize, mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let slot = (word != 0).then(|| at as u32 * 64 + word.trailing_zeros())?;
+        word &= word - 1;
+        Some(slot)
+    })
 }
 
 impl Slots for u64 {
@@ -19,30 +49,11 @@ impl Slots for u64 {
         debug_assert!(slots <= 64);
         0
     }
-    fn has(&self, slot: u32) -> bool {
-        self >> slot & 1 == 1
+    fn words(&self) -> &[u64] {
+        std::slice::from_ref(self)
     }
-    fn insert(&mut self, slot: u32) {
-        *self |= 1 << slot;
-    }
-    fn remove(&mut self, slot: u32) {
-        *self &= !(1 << slot);
-    }
-}
-
-/// Any number of slots.
-impl Slots for Box<[u64]> {
-    fn empty(slots: usize) -> Box<[u64]> {
-        vec![0; slots.div_ceil(64)].into()
-    }
-    fn has(&self, slot: u32) -> bool {
-        self[slot as usize / 64].has(slot % 64)
-    }
-    fn insert(&mut self, slot: u32) {
-        self[slot as usize / 64].insert(slot % 64);
-    }
-    fn remove(&mut self, slot: u32) {
-        self[slot as usize / 64].remove(slot % 64);
+    fn words_mut(&mut self) -> &mut [u64] {
+        std::slice::from_mut(self)
     }
 }
 
@@ -51,14 +62,24 @@ impl Slots for [u64; 4] {
         debug_assert!(slots <= 256);
         [0; 4]
     }
-    fn has(&self, slot: u32) -> bool {
-        self[slot as usize / 64].has(slot % 64)
+    fn words(&self) -> &[u64] {
+        self
     }
-    fn insert(&mut self, slot: u32) {
-        self[slot as usize / 64].insert(slot % 64);
+    fn words_mut(&mut self) -> &mut [u64] {
+        self
     }
-    fn remove(&mut self, slot: u32) {
-        self[slot as usize / 64].remove(slot % 64);
+}
+
+/// Any number of slots.
+impl Slots for Box<[u64]> {
+    fn empty(slots: usize) -> Box<[u64]> {
+        vec![0; slots.div_ceil(64)].into()
+    }
+    fn words(&self) -> &[u64] {
+        self
+    }
+    fn words_mut(&mut self) -> &mut [u64] {
+        self
     }
 }
 
@@ -73,12 +94,18 @@ mod tests {
             set.insert(slot);
             assert!(set.has(slot));
         }
+        let mut thirds = S::empty(slots);
         for slot in (0..slots as u32).step_by(3) {
             set.remove(slot);
+            thirds.insert(slot);
         }
         for slot in 0..slots as u32 {
             assert_eq!(set.has(slot), slot % 3 != 0);
         }
+        let listed: Vec<u32> = set.without(&thirds).collect();
+        assert_eq!(listed, (0..slots as u32).filter(|slot| slot % 3 != 0).collect::<Vec<_>>());
+        assert_eq!(set.without(&set).count(), 0);
+        set.insert_all(&thirds);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         Some(name) => Some(ModelName::from_name(name).ok_or_else(|| unknown("model", name, &names))?),
     };
     let initial = arguments.initial.as_deref().map(initial);
-    let budget = Budget { configurations: arguments.configurations };
+    let budget = Budget::of_configurations(arguments.configurations);
     let mut worst = Status::Held;
     for file in &arguments.files {
         let status = match one(file, model, initial.as_ref(), budget) {
