@@ -107,7 +107,7 @@ pub fn check_keys_with<M: Model + Sync>(history: &History, model: &M, budget: Bu
 /// What was found out about one object.
 enum Finding {
     Legal,
-    Illegal(Anomaly),
+    Illegal(Box<Anomaly>),
     Undecided { deepest: EventPosition, spent: Spent },
 }
 
@@ -135,7 +135,7 @@ fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, bu
     for (object, finding) in objects.iter().zip(findings) {
         match finding {
             Finding::Legal => {}
-            Finding::Illegal(anomaly) => anomalies.push(anomaly),
+            Finding::Illegal(anomaly) => anomalies.push(*anomaly),
             Finding::Undecided { deepest, spent } => undecided.push((object, deepest, spent)),
         }
     }
@@ -181,9 +181,9 @@ impl Judge for Registers<'_> {
             Zones::Illegal(clash) => {
                 let among = register.leading_to(&clash.states);
                 let suspects = clash.suspects.iter().map(|&at| id(at)).collect();
-                let zones = clash.zones.map(|zones| zones.map(|zone| told(&register, zone)));
+                let zones = clash.zones.map(|zones| zones.map(|zone| told(history, &register, zone)));
                 let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
-                return Finding::Illegal(Anomaly { zones, ..anomaly });
+                return Finding::Illegal(Box::new(Anomaly { zones, ..anomaly }));
             }
             Zones::Undecided => {}
         }
@@ -193,7 +193,7 @@ impl Judge for Registers<'_> {
                 let suspects: Vec<OperationId> = over.into_iter().chain([access]).map(|at| id(at as u32)).collect();
                 let among = register.accesses.iter().map(|access| access.operation).collect();
                 let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
-                return Finding::Illegal(anomaly);
+                return Finding::Illegal(Box::new(anomaly));
             }
         };
         let apart = register.with(accesses, &olds);
@@ -201,7 +201,8 @@ impl Judge for Registers<'_> {
             Zones::Legal => return Finding::Legal,
             Zones::Illegal(clash) => {
                 let end = clash.suspects.iter().map(|&at| apart.certain_by(at as usize)).max().unwrap_or(NEVER);
-                return Finding::Illegal(self.explain(history, object, &register, Suspects::UpTo(end)));
+                let anomaly = self.explain(history, object, &register, Suspects::UpTo(end));
+                return Finding::Illegal(Box::new(anomaly));
             }
             Zones::Undecided => {}
         }
@@ -209,7 +210,7 @@ impl Judge for Registers<'_> {
         match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
-                Finding::Illegal(self.explain(history, object, &register, Suspects::UpTo(deepest)))
+                Finding::Illegal(Box::new(self.explain(history, object, &register, Suspects::UpTo(deepest))))
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
         }
@@ -228,15 +229,19 @@ impl Registers<'_> {
 }
 
 /// A zone as people and pages see it.
-fn told(register: &Register<'_>, zone: zones::Zone) -> Zone {
-    let ((first, completed), (last, invoked)) = (zone.completed, zone.invoked);
-    let event = |later: u32| later.checked_sub(1).filter(|&event| event != NEVER - 1);
-    let (completed_at, invoked_at) = (event(first), event(last));
-    let (from, to) = if zone.is_forward() { (completed_at, invoked_at) } else { (invoked_at, completed_at) };
-    let mut operations: Vec<OperationId> =
-        [completed, invoked].iter().filter_map(|&at| register.accesses.get(at as usize)).map(|a| a.operation).collect();
+fn told(history: &History, register: &Register<'_>, zone: zones::Zone) -> Zone {
+    let operation = |at: u32| register.accesses.get(at as usize).map(|access| access.operation);
+    let first = operation(zone.completed.1);
+    let last = operation(zone.invoked.1);
+    let event = |later: u32| later.checked_sub(1).filter(|_| later != NEVER);
+    let (completed, invoked) = (event(zone.completed.0), event(zone.invoked.0));
+    let (from, to) = if zone.is_forward() { (completed, invoked) } else { (invoked, completed) };
+    let value = register.describe(zone.root);
+    let sentence = sentence::of_zone(history, &value, zone.is_forward(), first, last);
+    let mut operations: Vec<OperationId> = first.into_iter().chain(last).collect();
+    operations.sort_unstable();
     operations.dedup();
-    Zone { value: register.describe(zone.root), forward: zone.is_forward(), from, to, operations }
+    Zone { value, forward: zone.is_forward(), from, to, operations, sentence }
 }
 
 impl<M: Model + Sync> Judge for Modelled<'_, M> {
@@ -249,7 +254,7 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
                 let writers = |_| Vec::new();
                 let case =
                     Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
-                Finding::Illegal(case.explain(Suspects::UpTo(deepest)))
+                Finding::Illegal(Box::new(case.explain(Suspects::UpTo(deepest))))
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
         }
@@ -271,7 +276,7 @@ fn gave_up(history: &History, object: &Object, deepest: EventPosition, spent: Sp
     let unknown =
         object.operations.iter().filter(|&&id| history.operation(id).outcome() == crate::Outcome::Info).count();
     format!(
-        "the search{key}{others} was given up {what}; the events before number {deepest} of {} can be ordered. What would          help: {raise}, a shorter history, fewer clients at once, or fewer operations of unknown outcome ({unknown} here)",
+        "the search{key}{others} was given up {what}; the events before number {deepest} of {} can be ordered. What would help: {raise}, a shorter history, fewer clients at once, or fewer operations of unknown outcome ({unknown} here)",
         history.event_count()
     )
 }

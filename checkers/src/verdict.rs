@@ -71,6 +71,8 @@ pub struct Zone {
     pub to: Option<EventPosition>,
     /// The operations whose events these are, where there are such.
     pub operations: Vec<OperationId>,
+    /// All of this in one sentence.
+    pub sentence: String,
 }
 
 /// A legal order that cannot go on.

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use shakedown_results::directory::{self, Run, WriteError};
-use shakedown_results::{AnomalyRecord, RunRecord, Word};
+use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, Word};
 
 use crate::catalogue::{Judged, Pairing};
 use crate::scenario::Scenario;
@@ -173,5 +173,6 @@ fn differs(one: &Judged, other: &Judged) -> AnomalyRecord {
         ),
         why: Vec::new(),
         at: first,
+        explanation: ExplanationRecord::default(),
     }
 }

@@ -130,15 +130,18 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee; `linearizable` is the one that is decided yet
-    #[arg(long, default_value = "linearizable")]
-    consistency: String,
+    /// The guarantee; `linearizable` is the one that is decided yet, and what is guessed
+    #[arg(long)]
+    consistency: Option<String>,
     /// What registers hold at first [default: nil]
     #[arg(long, value_name = "V")]
     initial: Option<String>,
-    /// How many configurations a search may remember; past it the verdict is unknown
-    #[arg(long, default_value_t = 5_000_000, value_name = "N")]
-    configurations: u64,
+    /// How much memory a check may take, all files together: 512MiB, 4GiB; past it the verdict is unknown [default: half the machine]
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<bytesize::ByteSize>,
+    /// How long the check of one file may take; past it the verdict is unknown
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    max_seconds: f64,
 }
 
 #[derive(Args)]

@@ -3,8 +3,12 @@
 //! A run fails when something that its mode claims is broken, when a node panics, when an invariant that belongs to no claim
 //! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
 
-use shakedown_checkers::{Anomaly, Budget, History, ModelName, Verdict, convergence, linearizability};
-use shakedown_results::{AnomalyRecord, ClaimRecord, Outcomes, RUN_SCHEMA, RunRecord, Word};
+use shakedown_checkers::verdict::{PartialOrder, Zone};
+use shakedown_checkers::{Anomaly, Budget, History, ModelName, OperationId, Verdict, convergence, linearizability};
+use shakedown_results::{
+    AnomalyRecord, ClaimRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord, RunRecord, Word,
+    ZoneRecord,
+};
 use shakedown_systems::{Claim, Mode};
 
 use crate::plan::Plan;
@@ -26,8 +30,9 @@ pub fn judge<O>(
     let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
     for judged in &judged {
         let claimed = mode.claims.contains(&judged.claim);
-        anomalies
-            .extend(judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim, claimed, &happened.history)));
+        anomalies.extend(
+            judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim.name(), claimed, &happened.history)),
+        );
     }
     // What came first is nearest to the cause.
     anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
@@ -147,19 +152,42 @@ fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
         sentence: finding.sentence.clone(),
         why: Vec::new(),
         at: Some(finding.at),
+        explanation: ExplanationRecord::default(),
     }
 }
 
-fn proved(anomaly: &Anomaly, claim: Claim, claimed: bool, history: &History) -> AnomalyRecord {
+/// An anomaly of a history as a record has it: operations by index.
+pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History) -> AnomalyRecord {
     let operations = anomaly.operations();
+    let index = |id: &OperationId| history.operation(*id).index();
+    let zone = |zone: &Zone| ZoneRecord {
+        value: zone.value.clone(),
+        forward: zone.forward,
+        sentence: zone.sentence.clone(),
+        operations: zone.operations.iter().map(index).collect(),
+    };
+    let order = |order: &PartialOrder| OrderRecord {
+        taken: order.taken.iter().map(index).collect(),
+        state: order.state.clone(),
+        refused: order
+            .refused
+            .iter()
+            .map(|(id, why)| RefusalRecord { operation: index(id), why: why.clone() })
+            .collect(),
+    };
     AnomalyRecord {
         name: anomaly.name.to_owned(),
-        breaks: claim.name().to_owned(),
+        breaks: breaks.to_owned(),
         claimed,
-        operations: operations.iter().map(|id| history.operation(*id).index()).collect(),
-        sources: anomaly.sources.iter().map(|id| history.operation(*id).index()).collect(),
+        operations: operations.iter().map(index).collect(),
+        sources: anomaly.sources.iter().map(index).collect(),
         sentence: anomaly.sentence.clone(),
         why: anomaly.why.clone(),
         at: operations.iter().filter_map(|id| history.operation(*id).completed_at()).max(),
+        explanation: ExplanationRecord {
+            zones: anomaly.zones.iter().flatten().map(zone).collect(),
+            orders: anomaly.orders.iter().map(order).collect(),
+            impossible_by: anomaly.impossible_by,
+        },
     }
 }

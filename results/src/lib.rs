@@ -14,5 +14,9 @@ pub mod page;
 pub mod record;
 pub mod trace;
 
-pub use record::{AnomalyRecord, ClaimRecord, FaultRecord, Messages, Outcomes, Phases, RUN_SCHEMA, RunRecord, Word};
+pub use page::witness::letter;
+pub use record::{
+    AnomalyRecord, ClaimRecord, ExplanationRecord, FaultRecord, Messages, OrderRecord, Outcomes, Phases, RUN_SCHEMA,
+    RefusalRecord, RunRecord, Word, ZoneRecord,
+};
 pub use trace::TraceLine;

@@ -23,7 +23,7 @@ mod roles;
 pub(crate) mod text;
 mod timeline;
 pub(crate) mod verdict;
-mod witness;
+pub(crate) mod witness;
 
 use askama::Template;
 use shakedown_checkers::History;

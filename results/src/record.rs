@@ -119,6 +119,54 @@ pub struct AnomalyRecord {
     pub why: Vec<String>,
     /// When it was over, in simulated nanoseconds.
     pub at: Option<u64>,
+    /// Why no order is legal, as data.
+    #[serde(flatten)]
+    pub explanation: ExplanationRecord,
+}
+
+/// Why no order is legal. Operations are named by the index of their invocations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExplanationRecord {
+    /// The two stretches of time that collide, if it is so: two values that must have been in one register.
+    pub zones: Vec<ZoneRecord>,
+    /// The longest legal orders of the operations of the proof, and why none goes on.
+    pub orders: Vec<OrderRecord>,
+    /// The position of the completion up to which the whole history has no legal order, if that is known.
+    pub impossible_by: Option<u32>,
+}
+
+/// When a value must, or could, have been there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ZoneRecord {
+    /// The value.
+    pub value: String,
+    /// Whether it was there all the time, or all its operations fit into one instant of it.
+    pub forward: bool,
+    /// The same in words.
+    pub sentence: String,
+    /// The operations whose ends make the stretch.
+    pub operations: Vec<u64>,
+}
+
+/// A legal order that cannot go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderRecord {
+    /// Its operations.
+    pub taken: Vec<u64>,
+    /// The state after them.
+    pub state: String,
+    /// What would be next in time, and why it is not legal.
+    pub refused: Vec<RefusalRecord>,
+}
+
+/// An operation that is not legal in a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusalRecord {
+    /// The operation.
+    pub operation: u64,
+    /// Why it is not legal.
+    pub why: String,
 }
 
 /// How many operations ended how.

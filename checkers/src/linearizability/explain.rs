@@ -9,7 +9,7 @@
 //! state that what lies before them could have left.
 
 use crate::History;
-use crate::history::{EventPosition, NEVER, Operation, OperationId, ValueId};
+use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, ValueId};
 use crate::verdict::{Anomaly, Budget};
 
 use super::automaton::{Automaton, Call, Effect, State};
@@ -104,7 +104,10 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
         let mut sources = Vec::new();
         for &observer in proof {
             let Some(value) = self.effect(observer).and_then(Effect::needs) else { continue };
-            let writers = (self.writers)(value);
+            let mut writers = (self.writers)(value);
+            if writers.iter().any(|id| self.operation(*id).outcome() != Outcome::Fail) {
+                writers.retain(|id| self.operation(*id).outcome() != Outcome::Fail);
+            }
             if proof.iter().any(|id| writers.contains(id)) || value == self.automaton.initial() {
                 continue;
             }

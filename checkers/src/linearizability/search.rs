@@ -156,9 +156,10 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 }
                 self.branch(taken, absorbed, state);
             }
-            let Some((frame, choice)) = next_choice(&mut self.frames, &mut self.choices) else {
+            let Some(choice) = self.next_choice() else {
                 return Found::NoOrder { deepest: *deepest };
             };
+            let frame = self.frames.last().expect("a choice has its frame");
             (taken, absorbed) = (frame.taken.clone(), frame.absorbed.clone());
             self.cursor.back_to(frame.event as usize);
             let changed = choice.next != frame.state;
@@ -178,6 +179,14 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 self.observe(&mut taken, state);
             }
         }
+    }
+
+    /// Takes the best choice that is left, of the latest frame that has one, which is then the last.
+    fn next_choice(&mut self) -> Option<Choice> {
+        while self.frames.last().is_some_and(|frame| self.choices.len() == frame.choices) {
+            self.frames.pop();
+        }
+        if self.frames.is_empty() { None } else { self.choices.pop() }
     }
 
     /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
@@ -292,6 +301,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 }
             }
         }
+        // Best last: what must happen anyway, and ends soonest, before what others may still need.
+        enablers.sort_by_key(|choice| {
+            let member = &self.timeline.members[choice.member as usize];
+            (!member.must || member.is_write(), member.closed)
+        });
+        enablers.reverse();
         self.choices.append(&mut enablers);
         self.enablers = enablers;
         let next = self.automaton.step(state, demanded.class).filter(|&next| next == state || stays.is_none());
@@ -357,13 +372,4 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
 fn lane(member: &Member) -> usize {
     let may_pass = !member.must && member.closed != crate::history::NEVER;
     member.class as usize * 2 + usize::from(may_pass)
-}
-
-/// Takes the best choice that is left, of the latest frame that has one.
-fn next_choice<'f, S>(frames: &'f mut Vec<Frame<S>>, choices: &mut Vec<Choice>) -> Option<(&'f Frame<S>, Choice)> {
-    while frames.last().is_some_and(|frame| choices.len() == frame.choices) {
-        frames.pop();
-    }
-    let frame = frames.last()?;
-    choices.pop().map(|choice| (frame, choice))
 }

@@ -1,5 +1,6 @@
 //! A proof in words.
 
+use crate::History;
 use crate::history::{Operation, OperationId, Outcome, Value};
 use crate::verdict::Anomaly;
 
@@ -18,12 +19,43 @@ pub(super) fn describe<A: Automaton + ?Sized>(
     let known = match (operations.as_slice(), effects.as_slice()) {
         ([only], [Some(effect)]) => words.one(*only, *effect),
         ([first, second], [Some(one), Some(other)]) => words.two((*first, *one), (*second, *other)),
+        ([first, second, third], [Some(one), Some(other), Some(last)]) => {
+            words.three((*first, *one), (*second, *other), (*third, *last))
+        }
         _ => None,
     };
     let (name, sentence) = known.unwrap_or_else(|| words.any(&operations));
     let mut why = words.order(&operations);
     why.extend(words.origins(&sources));
     Anomaly { name, proof, sources, sentence, why, ..Anomaly::default() }
+}
+
+/// When a value must, or could, have been there.
+pub(super) fn of_zone(
+    history: &History,
+    value: &str,
+    forward: bool,
+    first_to_end: Option<OperationId>,
+    last_to_begin: Option<OperationId>,
+) -> String {
+    let moment = |time: Option<u64>, position: u32| match time {
+        Some(nanoseconds) => format!("{:.3} s", nanoseconds as f64 / 1e9),
+        None => format!("event {position}"),
+    };
+    let ended = first_to_end.map(|id| history.operation(id)).filter(|operation| operation.outcome() == Outcome::Ok);
+    let ended = ended.map(|operation| {
+        format!("{} (#{} had ended)", moment(operation.completed_at(), operation.completed()), operation.index())
+    });
+    let began = last_to_begin.map(|id| history.operation(id)).map(|operation| {
+        format!("{} (#{} began)", moment(operation.invoked_at(), operation.invoked()), operation.index())
+    });
+    let began = began.unwrap_or_else(|| "the beginning".to_owned());
+    match (forward, ended) {
+        (true, None) => format!("{value} must have been there all the time from the beginning to {began}"),
+        (true, Some(ended)) => format!("{value} must have been there all the time from {ended} to {began}"),
+        (false, None) => format!("{value} must have been there at some time after {began}"),
+        (false, Some(ended)) => format!("{value} must have been there at some time from {began} to {ended}"),
+    }
 }
 
 struct Words<'a, 'c, A: ?Sized> {
@@ -96,6 +128,32 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
             return Some(("lost-update", told));
         }
         None
+    }
+
+    /// One value, another, and the first again, although nobody wrote it again.
+    fn three(
+        &self,
+        (first, one): (Operation<'_>, Effect),
+        (second, other): (Operation<'_>, Effect),
+        (third, last): (Operation<'_>, Effect),
+    ) -> Option<(&'static str, String)> {
+        let before = one.writes().or(one.needs())?;
+        let between = other.needs().or(other.writes())?;
+        let in_turn = first.completed() < second.invoked() && second.completed() < third.invoked();
+        (in_turn && before != between && last.needs() == Some(before)).then(|| {
+            let done = |operation: Operation<'_>| {
+                let at = self.at(operation.completed_at(), operation.completed());
+                format!("process {} had completed {} {at}", operation.process(), gerund(operation))
+            };
+            let told = format!(
+                "{}, although {}, after {}, and nobody wrote {} again",
+                self.did(third),
+                done(second),
+                done(first),
+                needed_value(third),
+            );
+            ("stale-read", told)
+        })
     }
 
     /// Any number of operations.
@@ -197,7 +255,7 @@ fn span(operation: Operation<'_>) -> String {
 fn gerund(operation: Operation<'_>) -> String {
     match (operation.function(), operation.argument().as_pair()) {
         ("cas", Some((expected, new))) => format!("replacing {expected} by {new}"),
-        ("read", _) => format!("reading {}", operation.result()),
+        ("read" | "get", _) => format!("reading {}", operation.result()),
         _ => format!("writing {}", operation.argument()),
     }
 }

@@ -1,22 +1,27 @@
 //! `shakedown check`: histories from anywhere.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
+use bytesize::ByteSize;
 use serde::Serialize;
 use shakedown_checkers::history::read_file;
-use shakedown_checkers::{Anomaly, Budget, History, ModelName, Value, Verdict, linearizability};
+use shakedown_checkers::{Budget, History, ModelName, Value, Verdict, linearizability};
+use shakedown_results::ExplanationRecord;
 
 use super::{CheckArguments, Status, Trouble, print, unknown};
+use crate::judge;
 
 /// The one guarantee that can be asked for yet.
 const LINEARIZABLE: &str = "linearizable";
 
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Trouble> {
-    if arguments.consistency != LINEARIZABLE {
+    if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE) {
         return Err(Trouble(format!(
-            "`check` does not decide {:?} yet; expected --consistency {LINEARIZABLE}",
-            arguments.consistency
+            "`check` does not decide {consistency:?} yet; expected --consistency {LINEARIZABLE}"
         )));
     }
     let names: Vec<&str> = ModelName::ALL.iter().map(|model| model.name()).collect();
@@ -24,27 +29,83 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         None => None,
         Some(name) => Some(ModelName::from_name(name).ok_or_else(|| unknown("model", name, &names))?),
     };
-    let initial = arguments.initial.as_deref().map(initial);
-    let budget = Budget::of_configurations(arguments.configurations);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = cores.min(arguments.files.len()).max(1);
+    let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
+    let checking = Checking {
+        model,
+        guessed: match (model, &arguments.consistency) {
+            (None, _) => Some("guessed from the operations"),
+            (_, None) => Some("the consistency is guessed"),
+            _ => None,
+        },
+        initial: arguments.initial.as_deref().map(initial),
+        memory: memory.as_u64() / at_once as u64,
+        seconds: Duration::try_from_secs_f64(arguments.max_seconds)
+            .map_err(|error| Trouble(format!("--max-seconds {}: {error}", arguments.max_seconds)))?,
+    };
     let mut worst = Status::Held;
-    for file in &arguments.files {
-        let status = match one(file, model, initial.as_ref(), budget) {
-            Ok(checked) => {
-                if json {
-                    print(serde_json::to_string(&checked.line())?);
-                } else {
-                    checked.tell();
-                }
-                checked.status()
+    in_order(
+        &arguments.files,
+        at_once,
+        |file| told(&checking, file, json),
+        |(told, status)| {
+            match told {
+                Ok(text) => print(text),
+                Err(Trouble(trouble)) => anstream::eprintln!("error: {trouble}"),
             }
-            Err(Trouble(trouble)) => {
-                anstream::eprintln!("error: {trouble}");
-                Status::Bad
-            }
-        };
-        worst = graver(worst, status);
-    }
+            worst = graver(worst, status);
+        },
+    );
     Ok(worst)
+}
+
+/// Does something with each file, several at once, and takes the answers in the order of the files.
+fn in_order<T: Send>(
+    files: &[std::path::PathBuf],
+    at_once: usize,
+    work: impl Fn(&Path) -> T + Sync,
+    mut take: impl FnMut(T),
+) {
+    if at_once == 1 {
+        return files.iter().for_each(|file| take(work(file)));
+    }
+    let next = AtomicUsize::new(0);
+    let (answers, answered) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            let answers = answers.clone();
+            scope.spawn(|| {
+                let answers = answers;
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(file) = files.get(at) else { return };
+                    if answers.send((at, work(file))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(answers);
+        let mut early = BTreeMap::new();
+        let mut due = 0;
+        for (at, answer) in answered {
+            early.insert(at, answer);
+            while let Some(answer) = early.remove(&due) {
+                take(answer);
+                due += 1;
+            }
+        }
+    });
+}
+
+/// Half of the memory that this process may use: of the machine, or of the control group that it runs in. Where the system does not
+/// tell, 2 GiB.
+fn half_the_machine() -> ByteSize {
+    let Ok(mut system) = sysinfo::System::new() else { return ByteSize::gib(2) };
+    system.refresh_memory();
+    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    ByteSize(system.total_memory().min(group) / 2)
 }
 
 /// What was unreadable is graver than what is broken, and that than what is undecided.
@@ -65,30 +126,58 @@ fn initial(text: &str) -> Value {
     }
 }
 
+/// What is asked of each file.
+struct Checking {
+    model: Option<ModelName>,
+    /// What was not asked for.
+    guessed: Option<&'static str>,
+    initial: Option<Value>,
+    /// Bytes, for one file.
+    memory: u64,
+    seconds: Duration,
+}
+
 struct Checked {
     file: String,
     history: History,
     model: ModelName,
-    guessed: bool,
+    guessed: Option<&'static str>,
     verdict: Verdict,
     unrecorded: usize,
     seconds: f64,
 }
 
-fn one(file: &Path, model: Option<ModelName>, initial: Option<&Value>, budget: Budget) -> Result<Checked, Trouble> {
+/// The text about one file, and how it ends.
+fn told(checking: &Checking, file: &Path, json: bool) -> (Result<String, Trouble>, Status) {
+    let text = |checked: &Checked| {
+        if json { Ok(serde_json::to_string(&checked.line())?) } else { Ok(checked.text()) }
+    };
+    match one(checking, file) {
+        Ok(checked) => (text(&checked), checked.status()),
+        Err(trouble) => (Err(trouble), Status::Bad),
+    }
+}
+
+fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
     let begun = Instant::now();
     let history = read_file(file)?;
     let name = file.display().to_string();
-    let guessed = model.is_none();
-    let model = match model.or_else(|| ModelName::guess(&history)) {
+    let model = match checking.model.or_else(|| ModelName::guess(&history)) {
         Some(model) => model,
         None => return Err(no_guess(&name, &history)),
+    };
+    let initial = checking.initial.as_ref();
+    // The history has the other half.
+    let budget = Budget {
+        configurations: u64::MAX,
+        bytes: Some(checking.memory / 2),
+        deadline: begun.checked_add(checking.seconds),
     };
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
     let unrecorded = linearizability::unrecorded_reads(&history, model, initial);
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Checked { file: name, history, model, guessed, verdict, unrecorded, seconds })
+    Ok(Checked { file: name, history, model, guessed: checking.guessed, verdict, unrecorded, seconds })
 }
 
 fn no_guess(name: &str, history: &History) -> Trouble {
@@ -118,6 +207,7 @@ struct Line<'a> {
     strongest: Vec<&'static str>,
     undecided: Option<&'a str>,
     unrecorded_reads: usize,
+    guessed: bool,
 }
 
 #[derive(Serialize)]
@@ -127,6 +217,9 @@ struct AnomalyLine<'a> {
     sentence: &'a str,
     edges: [(); 0],
     why: &'a [String],
+    sources: Vec<u64>,
+    #[serde(flatten)]
+    explanation: ExplanationRecord,
 }
 
 impl Checked {
@@ -140,6 +233,18 @@ impl Checked {
 
     fn line(&self) -> Line<'_> {
         let on = |wanted: &str| if self.verdict.word() == wanted { vec![LINEARIZABLE] } else { Vec::new() };
+        let anomalies = self.verdict.anomalies().iter().map(|anomaly| {
+            let proof = judge::proved(anomaly, LINEARIZABLE, true, &self.history);
+            AnomalyLine {
+                name: anomaly.name,
+                operations: proof.operations,
+                sentence: &anomaly.sentence,
+                edges: [],
+                why: &anomaly.why,
+                sources: proof.sources,
+                explanation: proof.explanation,
+            }
+        });
         Line {
             schema: "shakedown/verdict/1",
             file: &self.file,
@@ -148,7 +253,7 @@ impl Checked {
             verdict: self.verdict.word(),
             operations: self.history.len(),
             seconds: self.seconds,
-            anomalies: self.verdict.anomalies().iter().map(|anomaly| self.anomaly_line(anomaly)).collect(),
+            anomalies: anomalies.collect(),
             ruled_out: on("invalid"),
             strongest: on("valid"),
             undecided: match &self.verdict {
@@ -156,43 +261,30 @@ impl Checked {
                 _ => None,
             },
             unrecorded_reads: self.unrecorded,
+            guessed: self.guessed.is_some(),
         }
     }
 
-    fn anomaly_line<'a>(&self, anomaly: &'a Anomaly) -> AnomalyLine<'a> {
-        AnomalyLine {
-            name: anomaly.name,
-            operations: anomaly.operations().iter().map(|id| self.history.operation(*id).index()).collect(),
-            sentence: &anomaly.sentence,
-            edges: [],
-            why: &anomaly.why,
-        }
-    }
-
-    fn tell(&self) {
-        print(format_args!("{}: {}", self.file, self.verdict.word()));
-        if self.guessed {
-            print(format_args!("  checked as {}, {LINEARIZABLE} (guessed from the operations)", self.model.name()));
+    fn text(&self) -> String {
+        let mut lines = vec![format!("{}: {}", self.file, self.verdict.word())];
+        if let Some(guessed) = self.guessed {
+            lines.push(format!("  checked as {}, {LINEARIZABLE} ({guessed})", self.model.name()));
         }
         if self.unrecorded > 0 {
             let reads = self.unrecorded;
-            print(format_args!(
+            lines.push(format!(
                 "  {reads} reads returned nil, which no register held: their values count as not recorded, and were not judged"
             ));
         }
         if let Verdict::Unknown(undecided) = &self.verdict {
-            print(format_args!("  {}", undecided.reason));
+            lines.push(super::report::wrapped(&undecided.reason));
         }
         let anomalies = self.verdict.anomalies();
-        for anomaly in anomalies.iter().take(SHOWN) {
-            super::report::anomaly(&self.history, anomaly);
-            for line in &anomaly.why {
-                print(format_args!("    {line}"));
-            }
-        }
+        lines.extend(anomalies.iter().take(SHOWN).map(|anomaly| super::report::anomaly(&self.history, anomaly)));
         if anomalies.len() > SHOWN {
-            print(format_args!("  and {} more on other keys: --format json has all", anomalies.len() - SHOWN));
+            lines.push(format!("  and {} more on other keys: --format json has all", anomalies.len() - SHOWN));
         }
+        lines.join("\n")
     }
 }
 

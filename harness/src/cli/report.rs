@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use shakedown_checkers::{Anomaly, History, Operation, Outcome};
+use shakedown_checkers::{Anomaly, History, Operation, OperationId, Outcome};
 use shakedown_results::{AnomalyRecord, RunRecord, TraceLine, Word};
 
 use super::print;
@@ -29,14 +29,14 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     let RunRecord { system, mode, workload, seed, .. } = record;
     print(format_args!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}"));
     if let Some(anomaly) = record.anomalies.iter().find(|anomaly| anomaly.claimed) {
-        wrapped(&anomaly.sentence);
+        print(wrapped(&anomaly.sentence));
         let mut told = vec![anomaly];
         // What broke inside came first: then what clients saw of it.
         if anomaly.operations.is_empty()
             && let Some(seen) =
                 record.anomalies.iter().find(|anomaly| anomaly.claimed && !anomaly.operations.is_empty())
         {
-            wrapped(&format!("Seen by clients: {}", seen.sentence));
+            print(wrapped(&format!("Seen by clients: {}", seen.sentence)));
             told.push(seen);
         }
         if let Some((history, trace)) = history {
@@ -61,14 +61,42 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     print("");
 }
 
-/// An anomaly of a history, with its operations.
-pub(super) fn anomaly(history: &History, anomaly: &Anomaly) {
-    print(format_args!("  {BAD}{}{BAD:#}", anomaly.name));
-    wrapped(&anomaly.sentence);
-    for (letter, id) in ('A'..='Z').zip(anomaly.operations()) {
-        operation(letter, history.operation(id), None, !anomaly.proof.contains(&id));
+/// An anomaly of a history: its operations, and why no order of them is legal.
+pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
+    let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&anomaly.sentence)];
+    let shown = anomaly.operations();
+    let letter = |id: &OperationId| {
+        let at = shown.iter().position(|shown| shown == id);
+        at.map_or_else(|| format!("#{}", history.operation(*id).index()), shakedown_results::letter)
+    };
+    lines.extend(
+        shown
+            .iter()
+            .take(OPERATIONS)
+            .map(|id| operation(&letter(id), history.operation(*id), None, !anomaly.proof.contains(id))),
+    );
+    if shown.len() > OPERATIONS {
+        lines.push(format!("    and {} more operations: --format json has all", shown.len() - OPERATIONS));
     }
+    for zone in anomaly.zones.iter().flatten() {
+        lines.push(format!("    {}", zone.sentence));
+    }
+    for order in anomaly.orders.iter().take(ORDERS) {
+        let taken: Vec<String> = order.taken.iter().map(letter).collect();
+        let taken = if taken.is_empty() { "at first".to_owned() } else { format!("after {}", taken.join(" ")) };
+        for (id, why) in &order.refused {
+            lines.push(format!("    {taken}: not {}, for {why}", letter(id)));
+        }
+    }
+    if anomaly.orders.len() > ORDERS {
+        lines.push(format!("    and {} more orders: --format json has them", anomaly.orders.len() - ORDERS));
+    }
+    lines.join("\n")
 }
+
+/// So many operations, and so many orders, of one anomaly are told: they must fit on a screen.
+const OPERATIONS: usize = 12;
+const ORDERS: usize = 4;
 
 fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
     let shown = history.operations().filter(|operation| anomaly.operations.contains(&operation.index()));
@@ -76,11 +104,11 @@ fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
         let answered = trace.iter().find(|line| {
             line.event == "answered" && line.fields.get("operation").and_then(|o| o.as_u64()) == Some(shown.index())
         });
-        operation(letter, shown, answered, anomaly.sources.contains(&shown.index()));
+        print(operation(&letter.to_string(), shown, answered, anomaly.sources.contains(&shown.index())));
     }
 }
 
-fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) {
+fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) -> String {
     let (argument, result) = (operation.argument(), operation.result());
     let what = match operation.function() {
         "read" | "get" => format!("{result}"),
@@ -108,10 +136,7 @@ fn operation(letter: char, operation: Operation<'_>, answered: Option<&TraceLine
     });
     let note = if source { "  (its source)" } else { "" };
     let (index, process) = (format!("#{}", operation.index()), format!("p{}", operation.process()));
-    print(format_args!(
-        "    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}{note}",
-        by.unwrap_or_default()
-    ));
+    format!("    {letter} {index:<6} {process:<4} {what:<18} {when:<18} {outcome:<4}{}{note}", by.unwrap_or_default())
 }
 
 /// The faults that were going on while the operations of the anomaly were; where it has none, in the second before it.
@@ -203,17 +228,16 @@ fn label(name: &str, text: &str) {
 }
 
 /// A sentence in lines of at most 96 columns.
-fn wrapped(sentence: &str) {
-    let mut line = String::new();
+pub(super) fn wrapped(sentence: &str) -> String {
+    let mut lines = vec!["   ".to_owned()];
     for word in sentence.split(' ') {
-        if !line.is_empty() && line.chars().count() + word.chars().count() > 92 {
-            print(format_args!("    {line}"));
-            line.clear();
-        }
-        if !line.is_empty() {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.chars().count() > 4 && line.chars().count() + word.chars().count() > 95 {
+            lines.push(format!("    {word}"));
+        } else {
             line.push(' ');
+            line.push_str(word);
         }
-        line.push_str(word);
     }
-    print(format_args!("    {line}"));
+    lines.join("\n")
 }
