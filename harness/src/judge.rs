@@ -3,6 +3,7 @@
 //! A run fails when something that its mode claims is broken, when a node panics, when an invariant that belongs to no claim
 //! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
 
+use shakedown_checkers::history::EventPosition;
 use shakedown_checkers::verdict::{PartialOrder, Zone};
 use shakedown_checkers::{Anomaly, Budget, History, ModelName, OperationId, Verdict, convergence, linearizability};
 use shakedown_results::{
@@ -160,9 +161,16 @@ fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
 pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History) -> AnomalyRecord {
     let operations = anomaly.operations();
     let index = |id: &OperationId| history.operation(*id).index();
+    let time_of = |event: Option<EventPosition>, zone: &Zone| {
+        let operations = zone.operations.iter().map(|id| history.operation(*id));
+        let ends = operations.flat_map(|o| [(o.invoked(), o.invoked_at()), (o.completed(), o.completed_at())]);
+        ends.into_iter().find(|(position, _)| Some(*position) == event).and_then(|(_, time)| time)
+    };
     let zone = |zone: &Zone| ZoneRecord {
         value: zone.value.clone(),
         forward: zone.forward,
+        from: time_of(zone.from, zone),
+        to: time_of(zone.to, zone),
         sentence: zone.sentence.clone(),
         operations: zone.operations.iter().map(index).collect(),
     };

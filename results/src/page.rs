@@ -73,6 +73,7 @@ struct Report {
     moment: Option<String>,
     last_words: Vec<LogRow>,
     has_witness: bool,
+    orders: Vec<OrderRow>,
     why: Vec<String>,
     evidence: Option<Evidence>,
     facts: Vec<Fact>,
@@ -103,6 +104,13 @@ struct Evidence {
     sent: String,
     delivered: String,
     lost: String,
+}
+
+/// A legal order of the witness, and an operation that cannot be next.
+struct OrderRow {
+    taken: Vec<String>,
+    refused: String,
+    why: String,
 }
 
 struct Fact {
@@ -144,7 +152,10 @@ fn report(page: &RunPage<'_>) -> Report {
     let witnesses: Vec<Witness> = ordered.filter_map(|anomaly| Witness::of(anomaly, history, &answers)).collect();
     let shown = failing.and_then(|anomaly| Witness::of(anomaly, history, &answers));
     let picture = match &shown {
-        Some(witness) => picture::of_witness(record, witness, &bands, end),
+        Some(witness) => {
+            let zones = failing.map_or(&[][..], |anomaly| &anomaly.explanation.zones);
+            picture::of_witness(record, witness, zones, &bands, end)
+        }
         None => picture::of_run(record, history, &bands, end),
     };
     let stretch = witnesses.first().map(|witness| (witness.from, witness.to));
@@ -165,6 +176,7 @@ fn report(page: &RunPage<'_>) -> Report {
     let mut last_words = Vec::new();
     let mut moment = None;
     let mut proofs = Vec::new();
+    let orders = failing.map(|anomaly| orders(anomaly, shown.as_ref())).unwrap_or_default();
     if let Some(witness) = shown {
         during = Some(witness.faults(&record.applied_faults).into_iter().map(FaultRow::from).collect());
         if let Some(at) = witness.at.filter(|_| witness.proofs.is_empty()) {
@@ -198,6 +210,7 @@ fn report(page: &RunPage<'_>) -> Report {
         moment,
         last_words,
         has_witness: witnesses.iter().any(|witness| !witness.proofs.is_empty()),
+        orders,
         why: failing.map(|anomaly| anomaly.why.iter().map(|line| shortened(line, 1_000)).collect()).unwrap_or_default(),
         evidence: failing.is_none().then(|| gather(record, history)),
         facts: facts(record, history, trace.len(), end),
@@ -242,6 +255,22 @@ fn sentence(record: &RunRecord, failing: Option<&AnomalyRecord>) -> String {
         },
         (None, Word::Invalid) => String::new(),
     }
+}
+
+/// How far the operations of an anomaly can be ordered, and what each order breaks at.
+fn orders(anomaly: &AnomalyRecord, witness: Option<&Witness>) -> Vec<OrderRow> {
+    let letter = |index: &u64| {
+        let proof = witness.and_then(|witness| witness.proofs.iter().find(|proof| proof.index == *index));
+        proof.map_or_else(|| format!("#{index}"), |proof| proof.letter.clone())
+    };
+    let rows = anomaly.explanation.orders.iter().flat_map(|order| {
+        order.refused.iter().map(|refusal| OrderRow {
+            taken: order.taken.iter().map(letter).collect(),
+            refused: letter(&refusal.operation),
+            why: shortened(&refusal.why, 300),
+        })
+    });
+    rows.collect()
 }
 
 fn gather(record: &RunRecord, history: &History) -> Evidence {

@@ -143,6 +143,10 @@ pub struct ZoneRecord {
     pub value: String,
     /// Whether it was there all the time, or all its operations fit into one instant of it.
     pub forward: bool,
+    /// Where it begins, in simulated nanoseconds, if it has a beginning and the history has times.
+    pub from: Option<u64>,
+    /// Where it ends.
+    pub to: Option<u64>,
     /// The same in words.
     pub sentence: String,
     /// The operations whose ends make the stretch.

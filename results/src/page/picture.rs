@@ -22,7 +22,7 @@ use self::shapes::{Bar, Label, Line, Picture, Rect, Strip, px};
 use super::roles::{Band, State};
 use super::text::{clipped, seconds};
 use super::witness::{Proof, Witness};
-use crate::record::{FaultRecord, RunRecord};
+use crate::record::{FaultRecord, RunRecord, ZoneRecord};
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 84.0;
@@ -38,11 +38,18 @@ const CHARACTER: f64 = 7.3;
 const SMALL_CHARACTER: f64 = 6.4;
 
 /// The picture of a witness.
-pub fn of_witness(record: &RunRecord, witness: &Witness, bands: &[(&str, Vec<Band>)], end: u64) -> String {
+pub fn of_witness(
+    record: &RunRecord,
+    witness: &Witness,
+    zones: &[ZoneRecord],
+    bands: &[(&str, Vec<Band>)],
+    end: u64,
+) -> String {
     let span = (witness.to - witness.from).max(4_000_000) as f64;
     let from = (witness.from as f64 - span * 0.06).max(0.0);
     let axis = Axis { from, to: witness.to as f64 + span * 0.06 };
     let mut canvas = Canvas::begin(axis, record, &witness.faults(&record.applied_faults), bands, end);
+    canvas.zones(zones, end);
     canvas.lanes(&witness.proofs);
     if let Some(at) = witness.at.filter(|_| witness.proofs.is_empty()) {
         let anchor = if canvas.axis.x(at) > RIGHT - 120.0 { "end" } else { "start" };
@@ -154,6 +161,23 @@ impl Canvas {
             }
             let (x, width) = self.extent(began, until(fault));
             self.picture.tints.push(Rect { class: "tint", x: px(x), y: px(self.y), width: px(width), ..Rect::empty() });
+        }
+    }
+
+    /// A strip for each value that must, or could, have been there.
+    fn zones(&mut self, zones: &[ZoneRecord], end: u64) {
+        for zone in zones {
+            let (from, to) = (zone.from.unwrap_or(0), zone.to.unwrap_or(end));
+            let (class, words) = match zone.forward {
+                true => ("zone", "all the time"),
+                false => ("zone some", "at one instant"),
+            };
+            let band = self.band(class, from, to, words);
+            let title = zone.sentence.clone();
+            self.strip(&format!("= {}", clipped(&zone.value, 10)), vec![Rect { title, ..band }]);
+        }
+        if !zones.is_empty() {
+            self.y += 4.0;
         }
     }
 
