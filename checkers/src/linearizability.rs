@@ -29,7 +29,10 @@ mod slots;
 
 use crate::History;
 use crate::history::{Operation, Outcome, Value};
-use crate::model::{DoesNotFit, Model, ModelName, MultiRegister, Mutex, StringKv};
+use crate::model::{
+    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, Mutex, OwnedMutex, Set, Stack, StringKv,
+    UnorderedQueue,
+};
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
 use automaton::{Automaton, Memoised, Registers};
@@ -57,6 +60,15 @@ pub fn check(
         }
         ModelName::StringKv => check_keys_with(history, &StringKv, budget),
         ModelName::Mutex => check_keys_with(history, &Mutex, budget),
+        ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
+        ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
+        ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),
+        ModelName::ReentrantFencedMutex => check_keys_with(history, &OwnedMutex::REENTRANT_FENCED, budget),
+        ModelName::FifoQueue => check_keys_with(history, &FifoQueue, budget),
+        ModelName::UnorderedQueue => check_keys_with(history, &UnorderedQueue, budget),
+        ModelName::Stack => check_keys_with(history, &Stack, budget),
+        ModelName::Set => check_keys_with(history, &Set, budget),
+        ModelName::Counter => check_keys_with(history, &Counter, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
     }
 }

@@ -224,7 +224,7 @@ impl<'a, M: Model> Memoised<'a, M> {
         let mut calls = Vec::new();
         let mut classes = Vec::with_capacity(history.len());
         for operation in history.operations() {
-            let call = ModelCall::of(operation);
+            let call = ModelCall::of(operation, model);
             if let Some(problem) = model.refuses(call) {
                 return Err(DoesNotFit {
                     index: operation.index(),
@@ -263,13 +263,14 @@ impl<M: Model> Automaton for Memoised<'_, M> {
         next
     }
 
-    /// Nothing is known of a stranger's operations.
-    fn observes(&self, _class: u32) -> bool {
-        false
+    /// What the model says; by itself it says nothing of a stranger's operations.
+    fn observes(&self, class: u32) -> bool {
+        self.model.observes(self.calls[class as usize])
     }
 
+    /// Who only observes is not noticed.
     fn without_unnoticed(&self, calls: Vec<Call>) -> Vec<Call> {
-        calls
+        calls.into_iter().filter(|call| call.must || !self.observes(call.class)).collect()
     }
 
     fn describe(&self, _history: &History, state: State) -> String {
