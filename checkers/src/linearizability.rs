@@ -21,11 +21,21 @@
 //! overlap, and exponential in the number of overlapping writes at worst; a [`Budget`] bounds it.
 
 mod automaton;
+mod elements;
+mod empties;
 mod explain;
+mod fifo_queue;
+mod grow_only_set;
 mod object;
+mod phrases;
+mod range_tree;
 mod search;
 mod sentence;
+mod set_elements;
 mod slots;
+mod special;
+mod stack;
+mod unordered_queue;
 
 use crate::History;
 use crate::history::{Operation, Outcome, Value};
@@ -38,6 +48,7 @@ use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 use automaton::{Automaton, Memoised, Registers};
 use object::Object;
 use search::Found;
+use special::Decision;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
@@ -64,10 +75,10 @@ pub fn check(
         ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
         ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),
         ModelName::ReentrantFencedMutex => check_keys_with(history, &OwnedMutex::REENTRANT_FENCED, budget),
-        ModelName::FifoQueue => check_keys_with(history, &FifoQueue, budget),
-        ModelName::UnorderedQueue => check_keys_with(history, &UnorderedQueue, budget),
-        ModelName::Stack => check_keys_with(history, &Stack, budget),
-        ModelName::Set => check_keys_with(history, &Set, budget),
+        ModelName::FifoQueue => check_container(history, model, &FifoQueue, budget),
+        ModelName::UnorderedQueue => check_container(history, model, &UnorderedQueue, budget),
+        ModelName::Stack => check_container(history, model, &Stack, budget),
+        ModelName::Set => check_container(history, model, &Set, budget),
         ModelName::Counter => check_keys_with(history, &Counter, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
     }
@@ -104,6 +115,39 @@ pub fn check_keys_with<M: Model>(history: &History, model: &M, budget: Budget) -
     let objects = object::split(history, |operation| operation.key_id());
     let mut automaton = Memoised::compile(history, model)?;
     Ok(check_objects(history, &objects, &mut automaton, budget))
+}
+
+/// The same for containers: where values do not repeat, special methods decide without a search. A set falls into its elements.
+fn check_container<M: Model>(
+    history: &History,
+    name: ModelName,
+    model: &M,
+    budget: Budget,
+) -> Result<Verdict, DoesNotFit> {
+    if let Some(problem) = DoesNotFit::first(history, model) {
+        return Err(problem);
+    }
+    let mut anomalies: Vec<Anomaly> = Vec::new();
+    let mut rest: Vec<Object> = Vec::new();
+    for object in object::split(history, |operation| operation.key_id()) {
+        match special::decide(history, name, &object.operations) {
+            Some(Decision::Legal) => {}
+            Some(Decision::Illegal { operations, name, sentence }) => {
+                anomalies.push(special::anomaly(history, operations, name, sentence));
+            }
+            None if name == ModelName::Set => rest.extend(set_elements::split(history, object)),
+            None => rest.push(object),
+        }
+    }
+    let searched = match rest.is_empty() {
+        true => Verdict::Valid,
+        false => check_objects(history, &rest, &mut Memoised::compile(history, model)?, budget),
+    };
+    Ok(match searched {
+        Verdict::Invalid(more) => Verdict::Invalid([anomalies, more].concat()),
+        _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
+        searched => searched,
+    })
 }
 
 /// Checks object by object. One broken object is enough to be invalid, whatever became of the others.

@@ -14,7 +14,7 @@ mod multi_register;
 mod mutex;
 mod name;
 mod owned_mutex;
-mod set;
+pub(crate) mod set;
 mod stack;
 mod string_kv;
 mod unordered_queue;
@@ -24,6 +24,7 @@ use std::hash::Hash;
 
 use thiserror::Error;
 
+use crate::History;
 use crate::history::{Operation, Outcome, Value};
 
 pub use counter::Counter;
@@ -144,4 +145,19 @@ pub struct DoesNotFit {
     pub model: String,
     /// What was found, and what was expected.
     pub problem: String,
+}
+
+impl DoesNotFit {
+    /// The first operation of a history that a model refuses.
+    pub(crate) fn first<M: Model>(history: &History, model: &M) -> Option<DoesNotFit> {
+        history.operations().find_map(|operation| {
+            let problem = model.refuses(Call::of(operation, model))?;
+            Some(DoesNotFit {
+                index: operation.index(),
+                function: operation.function().to_owned(),
+                model: std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().to_owned(),
+                problem,
+            })
+        })
+    }
 }

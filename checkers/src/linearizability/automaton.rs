@@ -220,19 +220,14 @@ pub(super) struct Memoised<'a, M: Model> {
 impl<'a, M: Model> Memoised<'a, M> {
     /// The operations of a history as calls of the model.
     pub fn compile(history: &'a History, model: &'a M) -> Result<Memoised<'a, M>, DoesNotFit> {
+        if let Some(problem) = DoesNotFit::first(history, model) {
+            return Err(problem);
+        }
         let mut numbers: FxHashMap<ModelCall<'a>, u32> = FxHashMap::default();
         let mut calls = Vec::new();
         let mut classes = Vec::with_capacity(history.len());
         for operation in history.operations() {
             let call = ModelCall::of(operation, model);
-            if let Some(problem) = model.refuses(call) {
-                return Err(DoesNotFit {
-                    index: operation.index(),
-                    function: operation.function().to_owned(),
-                    model: std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().to_owned(),
-                    problem,
-                });
-            }
             classes.push(*numbers.entry(call).or_insert_with(|| {
                 calls.push(call);
                 calls.len() as u32 - 1

@@ -148,7 +148,7 @@ fn take_effect(shape: Shape, op: &mut Op, states: &mut [State], chance: &mut Cha
         op.outcome = Outcome::Fail;
         return;
     };
-    op.answer = answer(shape.model, op, state, &next, chance);
+    op.answer = answer(shape, op, state, &next, chance);
     match chance.below(16) {
         unknown if unknown < shape.unknown => {
             if chance.below(2) == 0 {
@@ -177,9 +177,9 @@ fn token(model: ModelName, state: &State, op: &mut Op, chance: &mut Chance) -> O
 }
 
 /// What the object answers on the way from one state to the next.
-fn answer(model: ModelName, op: &Op, state: &State, next: &State, chance: &mut Chance) -> Vec<i64> {
+fn answer(shape: Shape, op: &Op, state: &State, next: &State, chance: &mut Chance) -> Vec<i64> {
     use ModelName::*;
-    match (model, op.function) {
+    match (shape.model, op.function) {
         (Set, "read") | (_, "read" | "get") => state.clone(),
         (FifoQueue, "dequeue") => state.first().copied().into_iter().collect(),
         (Stack, "pop") => state.last().copied().into_iter().collect(),
@@ -202,7 +202,7 @@ fn answer(model: ModelName, op: &Op, state: &State, next: &State, chance: &mut C
             }
         }
         (Set, "contains") => vec![i64::from(state.contains(&op.argument[0]))],
-        (Set, "add" | "remove") if chance.below(2) == 0 => vec![i64::from(state != next)],
+        (Set, "add" | "remove") if !shape.distinct && chance.below(2) == 0 => vec![i64::from(state != next)],
         (MultiRegister, _) => {
             let mut answer = op.argument.clone();
             let mut registers: Vec<(i64, i64)> = state.chunks(2).map(|pair| (pair[0], pair[1])).collect();
