@@ -47,6 +47,25 @@ pub fn generate(shape: Shape, seed: u64) -> Vec<Op> {
     let operations = 2 + chance.below(shape.operations - 1);
     // Some processes are quick and some slow: else nearly everything overlaps.
     let patience = 1 + chance.below(4);
+    let mut ops = simulate(shape, operations, patience, &mut chance);
+    if chance.below(4) > 0 {
+        // Some change nothing: not every operation answers.
+        for _ in 0..=chance.below(5) {
+            spoil(shape, &mut ops, &mut chance);
+        }
+    }
+    ops
+}
+
+/// A linearizable history of exactly so many operations, in which every process is busy all the time.
+pub fn long(shape: Shape, seed: u64) -> Vec<Op> {
+    simulate(shape, shape.operations, 1, &mut Chance(Xoshiro256PlusPlus::seed_from_u64(seed)))
+}
+
+/// From so many operations on, a container is empty now and then, and a set is rarely read.
+const LONG: u64 = 100;
+
+fn simulate(shape: Shape, operations: u64, patience: u64, chance: &mut Chance) -> Vec<Op> {
     let mut states: Vec<State> = vec![initial(shape.model); shape.keys as usize];
     // For each process its number, what it has open, and whether that took effect.
     let mut open: Vec<(u32, Option<(usize, bool)>)> =
@@ -63,7 +82,7 @@ pub fn generate(shape: Shape, seed: u64) -> Vec<Op> {
         match open[at].1 {
             None if ops.len() as u64 >= operations => last = chance.below(shape.processes) as usize,
             None => {
-                let (function, argument) = invocation(shape, &mut chance, &mut fresh);
+                let (function, argument) = invocation(shape, chance, &mut fresh);
                 ops.push(Op {
                     process: open[at].0,
                     function,
@@ -78,7 +97,7 @@ pub fn generate(shape: Shape, seed: u64) -> Vec<Op> {
                 open[at].1 = Some((ops.len() - 1, false));
             }
             Some((op, false)) => {
-                take_effect(shape, &mut ops[op], &mut states, &mut chance);
+                take_effect(shape, &mut ops[op], &mut states, chance);
                 open[at].1 = Some((op, true));
             }
             Some((op, true)) => {
@@ -96,12 +115,6 @@ pub fn generate(shape: Shape, seed: u64) -> Vec<Op> {
             }
         }
     }
-    if chance.below(4) > 0 {
-        // Some change nothing: not every operation answers.
-        for _ in 0..=chance.below(5) {
-            spoil(shape, &mut ops, &mut chance);
-        }
-    }
     ops
 }
 
@@ -112,8 +125,10 @@ fn invocation(shape: Shape, chance: &mut Chance, fresh: &mut i64) -> (&'static s
         ModelName::MultiRegister => "txn",
         // Containers that are full more often than empty.
         ModelName::FifoQueue | ModelName::UnorderedQueue | ModelName::Stack => {
-            functions[usize::from(chance.below(9) > 4)]
+            let puts = if shape.operations < LONG { 5 } else { 4 + chance.below(2) };
+            functions[usize::from(chance.below(9) >= puts)]
         }
+        ModelName::Set if shape.operations >= LONG && chance.below(500) > 0 => "add",
         _ => functions[chance.below(functions.len() as u64) as usize],
     };
     let mut value = |chance: &mut Chance| {
@@ -137,6 +152,9 @@ fn invocation(shape: Shape, chance: &mut Chance, fresh: &mut i64) -> (&'static s
 /// Takes effect, and decides how it ends.
 fn take_effect(shape: Shape, op: &mut Op, states: &mut [State], chance: &mut Chance) {
     let state = &mut states[op.key as usize];
+    if shape.operations >= LONG && shape.distinct {
+        return take_effect_in_place(shape, op, state, chance);
+    }
     op.outcome = Outcome::Info;
     let next = if shape.model == ModelName::FencedMutex || shape.model == ModelName::ReentrantFencedMutex {
         token(shape.model, state, op, chance)
@@ -160,6 +178,23 @@ fn take_effect(shape: Shape, op: &mut Op, states: &mut [State], chance: &mut Cha
             op.outcome = Outcome::Ok;
             *state = next;
         }
+    }
+}
+
+/// The same for a container in a long history, without a copy of its state. The elements are distinct.
+fn take_effect_in_place(shape: Shape, op: &mut Op, state: &mut State, chance: &mut Chance) {
+    op.outcome = if chance.below(16) < shape.unknown { Outcome::Info } else { Outcome::Ok };
+    if op.outcome == Outcome::Info && chance.below(2) == 0 {
+        return;
+    }
+    match op.function {
+        "enqueue" | "push" | "add" => state.push(op.argument[0]),
+        "read" => op.answer = state.clone(),
+        "pop" => op.answer.extend(state.pop()),
+        "dequeue" if state.is_empty() => {}
+        "dequeue" if shape.model == ModelName::FifoQueue => op.answer.push(state.remove(0)),
+        "dequeue" => op.answer.push(state.swap_remove(chance.below(state.len() as u64) as usize)),
+        other => panic!("{other} is no operation of a container"),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A history here is a list of [`Op`]s over small numbers; [`generate`](generate::generate) makes them by the million, from a seed.
 
-#![allow(dead_code, reason = "every test that includes this module uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test that includes this module uses a part of it")]
 
 mod generate;
 mod sequential;
@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, NEVER, Process};
 use shakedown_checkers::{History, ModelName, Outcome, Value};
 
-pub use generate::{Shape, generate};
+pub use generate::{Shape, generate, long};
 pub use sequential::{State, initial, successors};
 
 /// An operation. What the numbers mean depends on the model: see `value`.
