@@ -24,6 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The definition that tests hold the methods against is shared with tests/, which name the crate.
+#[cfg(test)]
+extern crate self as shakedown_checkers;
+
 pub mod convergence;
 pub mod history;
 pub mod linearizability;

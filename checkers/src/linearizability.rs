@@ -23,6 +23,7 @@
 //! few operations overlap, and exponential in the number of overlapping ones at worst; a [`Budget`] bounds it.
 
 mod automaton;
+mod containers;
 mod explain;
 mod memoised;
 mod object;
@@ -40,10 +41,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::History;
 use crate::history::{EventPosition, NEVER, OperationId, Value};
-use crate::model::{self, DoesNotFit, Model, ModelName, MultiRegister, StringKv};
+use crate::model::{
+    self, Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv,
+    UnorderedQueue,
+};
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict, Zone};
 
 use automaton::{Automaton, State};
+use containers::Containers;
 use explain::{Case, Suspects};
 use memoised::Modelled;
 use object::Object;
@@ -72,6 +77,15 @@ pub fn check(
         }
         ModelName::StringKv => check_keys_with(history, &StringKv, budget),
         ModelName::Mutex => check_keys_with(history, &model::Mutex, budget),
+        ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
+        ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
+        ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),
+        ModelName::ReentrantFencedMutex => check_keys_with(history, &OwnedMutex::REENTRANT_FENCED, budget),
+        ModelName::FifoQueue => check_containers(history, model, &FifoQueue, budget),
+        ModelName::UnorderedQueue => check_containers(history, model, &UnorderedQueue, budget),
+        ModelName::Stack => check_containers(history, model, &Stack, budget),
+        ModelName::Set => check_containers(history, model, &Set, budget),
+        ModelName::Counter => check_keys_with(history, &Counter, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
     }
 }
@@ -104,11 +118,38 @@ pub fn check_keys_with<M: Model + Sync>(history: &History, model: &M, budget: Bu
     Ok(check_objects(history, Object::by_key(history), &modelled, &budget))
 }
 
+/// The same for containers: where values do not repeat, special methods decide without a search.
+fn check_containers<M: Model + Sync>(
+    history: &History,
+    name: ModelName,
+    model: &M,
+    budget: Budget,
+) -> Result<Verdict, DoesNotFit> {
+    let modelled = Modelled::compile(history, model)?;
+    Ok(check_objects(history, Object::by_key(history), &Containers { name, modelled }, &budget))
+}
+
 /// What was found out about one object.
 enum Finding {
     Legal,
-    Illegal(Box<Anomaly>),
+    Illegal(Vec<Anomaly>),
     Undecided { deepest: EventPosition, spent: Spent },
+}
+
+impl Finding {
+    /// The finding about an object that falls into parts.
+    fn of_all(parts: impl Iterator<Item = Finding>) -> Finding {
+        let mut anomalies = Vec::new();
+        let mut undecided = None;
+        for part in parts {
+            match part {
+                Finding::Legal => {}
+                Finding::Illegal(more) => anomalies.extend(more),
+                Finding::Undecided { .. } => undecided = undecided.or(Some(part)),
+            }
+        }
+        if anomalies.is_empty() { undecided.unwrap_or(Finding::Legal) } else { Finding::Illegal(anomalies) }
+    }
 }
 
 /// Something that judges objects of one kind.
@@ -135,7 +176,7 @@ fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, bu
     for (object, finding) in objects.iter().zip(findings) {
         match finding {
             Finding::Legal => {}
-            Finding::Illegal(anomaly) => anomalies.push(*anomaly),
+            Finding::Illegal(more) => anomalies.extend(more),
             Finding::Undecided { deepest, spent } => undecided.push((object, deepest, spent)),
         }
     }
@@ -183,7 +224,7 @@ impl Judge for Registers<'_> {
                 let suspects = clash.suspects.iter().map(|&at| id(at)).collect();
                 let zones = clash.zones.map(|zones| zones.map(|zone| told(history, &register, zone)));
                 let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
-                return Finding::Illegal(Box::new(Anomaly { zones, ..anomaly }));
+                return Finding::Illegal(vec![Anomaly { zones, ..anomaly }]);
             }
             Zones::Undecided => {}
         }
@@ -193,7 +234,7 @@ impl Judge for Registers<'_> {
                 let suspects: Vec<OperationId> = over.into_iter().chain([access]).map(|at| id(at as u32)).collect();
                 let among = register.accesses.iter().map(|access| access.operation).collect();
                 let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
-                return Finding::Illegal(Box::new(anomaly));
+                return Finding::Illegal(vec![anomaly]);
             }
         };
         let apart = register.with(accesses, &olds);
@@ -202,7 +243,7 @@ impl Judge for Registers<'_> {
             Zones::Illegal(clash) => {
                 let end = clash.suspects.iter().map(|&at| apart.certain_by(at as usize)).max().unwrap_or(NEVER);
                 let anomaly = self.explain(history, object, &register, Suspects::UpTo(end));
-                return Finding::Illegal(Box::new(anomaly));
+                return Finding::Illegal(vec![anomaly]);
             }
             Zones::Undecided => {}
         }
@@ -210,7 +251,7 @@ impl Judge for Registers<'_> {
         match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
-                Finding::Illegal(Box::new(self.explain(history, object, &register, Suspects::UpTo(deepest))))
+                Finding::Illegal(vec![self.explain(history, object, &register, Suspects::UpTo(deepest))])
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
         }
@@ -254,7 +295,7 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
                 let writers = |_| Vec::new();
                 let case =
                     Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
-                Finding::Illegal(Box::new(case.explain(Suspects::UpTo(deepest))))
+                Finding::Illegal(vec![case.explain(Suspects::UpTo(deepest))])
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
         }

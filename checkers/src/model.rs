@@ -1,23 +1,49 @@
 //! Sequential specifications: what an object may answer when operations come one at a time.
+//!
+//! ```text
+//!   Model: initial() ──► state ──step(call)──► state ──step(call)──► None: the object would never answer so
+//! ```
+//!
+//! A checker asks for an order of the operations of a history in which every step is legal. [`ModelName`] lists the models that
+//! come with the crate; [`Model`] is what to write for an object of your own.
 
+mod counter;
+mod fifo_queue;
+mod fit;
 mod multi_register;
 mod mutex;
+mod name;
+mod owned_mutex;
+pub(crate) mod set;
+mod stack;
 mod string_kv;
+mod unordered_queue;
 
 use std::fmt::Debug;
 use std::hash::Hash;
 
 use thiserror::Error;
 
+use crate::History;
 use crate::history::{Operation, Outcome, Value};
 
+pub use counter::Counter;
+pub use fifo_queue::FifoQueue;
+pub use fit::NoModel;
 pub use multi_register::MultiRegister;
 pub use mutex::Mutex;
+pub use name::ModelName;
+pub use owned_mutex::OwnedMutex;
+pub use set::Set;
+pub use stack::Stack;
 pub use string_kv::StringKv;
+pub use unordered_queue::UnorderedQueue;
 
 /// One operation, as a model sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call<'a> {
+    /// Who asks; 0 for everybody where the model does not distinguish them ([`Model::distinguishes_processes`]).
+    pub process: u32,
     /// What is asked for.
     pub function: &'a str,
     /// With what.
@@ -27,34 +53,58 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// An operation of a history.
-    pub fn of(operation: Operation<'a>) -> Call<'a> {
+    /// An operation of a history, as this model sees it.
+    pub fn of<M: Model + ?Sized>(operation: Operation<'a>, model: &M) -> Call<'a> {
         let result = (operation.outcome() == Outcome::Ok).then(|| operation.result());
-        Call { function: operation.function(), argument: operation.argument(), result }
+        let process = if model.distinguishes_processes() { operation.process() } else { 0 };
+        Call { process, function: operation.function(), argument: operation.argument(), result }
     }
 }
 
-/// A sequential specification of one object.
+/// A sequential specification of one object. Two functions are enough:
 ///
 /// ```
 /// use shakedown_checkers::model::{Call, Model};
-/// use shakedown_checkers::history::Value;
+/// use shakedown_checkers::{Budget, Value, history, linearizability};
 ///
-/// /// A counter that only goes up, by one at a time.
-/// struct Counter;
+/// /// A cell that keeps the first value that is put into it.
+/// struct WriteOnce;
 ///
-/// impl Model for Counter {
-///     type State = i64;
-///     fn initial(&self) -> i64 { 0 }
-///     fn step(&self, state: &i64, call: Call<'_>) -> Option<i64> {
+/// impl Model for WriteOnce {
+///     type State = Value;
+///     fn initial(&self) -> Value {
+///         Value::Nil
+///     }
+///     fn step(&self, state: &Value, call: Call<'_>) -> Option<Value> {
 ///         match call.function {
-///             "increment" => Some(state + 1),
-///             "read" => call.result.is_none_or(|answer| *answer == Value::Int(*state)).then_some(*state),
+///             "put" if *state == Value::Nil => Some(call.argument.clone()),
+///             "put" => Some(state.clone()),
+///             "get" => call.result.is_none_or(|answer| answer == state).then(|| state.clone()),
 ///             _ => None,
 ///         }
 ///     }
 /// }
+///
+/// let text = r#"
+/// {"process":0,"type":"invoke","f":"put","value":1}
+/// {"process":1,"type":"invoke","f":"put","value":2}
+/// {"process":0,"type":"ok","f":"put","value":1}
+/// {"process":1,"type":"ok","f":"put","value":2}
+/// {"process":0,"type":"invoke","f":"get","value":null}
+/// {"process":0,"type":"ok","f":"get","value":2}
+/// {"process":1,"type":"invoke","f":"get","value":null}
+/// {"process":1,"type":"ok","f":"get","value":1}
+/// "#;
+/// let history = history::read("cell.jsonl", text.as_bytes())?;
+/// let verdict = linearizability::check_with(&history, &WriteOnce, Budget::default())?;
+/// assert_eq!(verdict.word(), "invalid");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// **Where the outcome is not known.** An operation with `result: None` may have answered anything, so it leads to every state that
+/// some answer leads to. `step` gives one: where there are several, the state holds back what is not decided yet, and decides
+/// it when a later answer shows it. [`UnorderedQueue`] does so for an element that somebody may have taken, [`OwnedMutex`] for a
+/// token that nobody saw.
 pub trait Model {
     /// Everything that the object remembers.
     type State: Clone + Eq + Hash + Debug;
@@ -70,95 +120,16 @@ pub trait Model {
         let _ = call;
         None
     }
-}
 
-/// The models that have a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ModelName {
-    /// A register with `read` and `write`.
-    Register,
-    /// A register with `read`, `write` and `cas`, whose argument is `[expected new]`.
-    CasRegister,
-    /// Registers with `read`, `write` and `cas`, one for each key.
-    Kv,
-    /// Strings with `get`, `put` and `append`, one for each key, empty at first.
-    StringKv,
-    /// Several registers, read and written together by `txn`.
-    MultiRegister,
-    /// A lock with `acquire` and `release`.
-    Mutex,
-}
-
-impl ModelName {
-    /// All of them, in the order in which they are listed.
-    pub const ALL: [ModelName; 6] = [
-        ModelName::Register,
-        ModelName::CasRegister,
-        ModelName::Kv,
-        ModelName::StringKv,
-        ModelName::MultiRegister,
-        ModelName::Mutex,
-    ];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            ModelName::Register => "register",
-            ModelName::CasRegister => "cas-register",
-            ModelName::Kv => "kv",
-            ModelName::StringKv => "string-kv",
-            ModelName::MultiRegister => "multi-register",
-            ModelName::Mutex => "mutex",
-        }
+    /// Whether the call leaves every state as it is in which it is legal. It need not be said, but it makes the search faster.
+    fn observes(&self, call: Call<'_>) -> bool {
+        let _ = call;
+        false
     }
 
-    /// One line about it.
-    pub fn summary(self) -> &'static str {
-        match self {
-            ModelName::Register => "one register: read, write",
-            ModelName::CasRegister => "one register: read, write, cas [expected new]",
-            ModelName::Kv => "a register for each key: read, write, cas",
-            ModelName::StringKv => "a string for each key, empty at first: get, put, append",
-            ModelName::MultiRegister => "several registers in one object: txn [[read x 1] [write y 2]]",
-            ModelName::Mutex => "a lock: acquire, release",
-        }
-    }
-
-    /// The model with this name.
-    pub fn from_name(name: &str) -> Option<ModelName> {
-        ModelName::ALL.into_iter().find(|model| model.name() == name)
-    }
-
-    /// The functions that the model knows.
-    pub fn functions(self) -> &'static [&'static str] {
-        match self {
-            ModelName::Register => &["read", "write"],
-            ModelName::CasRegister | ModelName::Kv => &["read", "write", "cas"],
-            ModelName::StringKv => &["get", "put", "append"],
-            ModelName::MultiRegister => &["txn", "read", "write"],
-            ModelName::Mutex => &["acquire", "release"],
-        }
-    }
-
-    /// The model that fits the functions of a history, if one does.
-    pub fn guess(history: &crate::History) -> Option<ModelName> {
-        let mut functions: Vec<&str> = history.operations().map(Operation::function).collect();
-        functions.sort_unstable();
-        functions.dedup();
-        let keyed = history.operations().any(|operation| operation.key().is_some());
-        let fits = |model: &ModelName| functions.iter().all(|f| model.functions().contains(f));
-        let candidates: &[ModelName] = if keyed {
-            &[ModelName::Kv, ModelName::StringKv]
-        } else {
-            &[
-                ModelName::Register,
-                ModelName::CasRegister,
-                ModelName::Mutex,
-                ModelName::StringKv,
-                ModelName::MultiRegister,
-            ]
-        };
-        candidates.iter().copied().find(fits)
+    /// Whether it matters which process asks.
+    fn distinguishes_processes(&self) -> bool {
+        false
     }
 }
 
@@ -174,4 +145,19 @@ pub struct DoesNotFit {
     pub model: String,
     /// What was found, and what was expected.
     pub problem: String,
+}
+
+impl DoesNotFit {
+    /// The first operation of a history that a model refuses.
+    pub(crate) fn first<M: Model>(history: &History, model: &M) -> Option<DoesNotFit> {
+        history.operations().find_map(|operation| {
+            let problem = model.refuses(Call::of(operation, model))?;
+            Some(DoesNotFit {
+                index: operation.index(),
+                function: operation.function().to_owned(),
+                model: std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().to_owned(),
+                problem,
+            })
+        })
+    }
 }

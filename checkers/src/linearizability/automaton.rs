@@ -28,11 +28,6 @@ pub(super) trait Automaton {
     /// The state after an operation of this class, or `None` where it is not legal.
     fn step(&mut self, state: State, class: Class) -> Option<State>;
 
-    /// Further states after an operation of this class whose result is unknown: a `dequeue` may have taken any element.
-    fn other_steps(&mut self, _state: State, _class: Class) -> Vec<State> {
-        Vec::new()
-    }
-
     /// Whether operations of this class never change a state, wherever they are legal.
     fn observes(&self, _class: Class) -> bool {
         false

@@ -23,28 +23,24 @@ impl<'a, M: Model> Modelled<'a, M> {
     /// # Errors
     /// The first operation that the model refuses.
     pub fn compile(history: &'a History, model: &'a M) -> Result<Modelled<'a, M>, DoesNotFit> {
-        let mut calls: IndexSet<ModelCall<'a>, FxBuildHasher> = IndexSet::default();
-        let mut classes = Vec::with_capacity(history.len());
-        for operation in history.operations() {
-            let call = ModelCall::of(operation);
-            if let Some(problem) = model.refuses(call) {
-                return Err(DoesNotFit {
-                    index: operation.index(),
-                    function: operation.function().to_owned(),
-                    model: std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().to_owned(),
-                    problem,
-                });
-            }
-            classes.push(calls.insert_full(call).0 as Class);
+        if let Some(problem) = DoesNotFit::first(history, model) {
+            return Err(problem);
         }
+        let mut calls: IndexSet<ModelCall<'a>, FxBuildHasher> = IndexSet::default();
+        let class = |operation| calls.insert_full(ModelCall::of(operation, model)).0 as Class;
+        let classes = history.operations().map(class).collect();
         Ok(Modelled { model, classes, calls: calls.into_iter().collect() })
     }
 
-    /// What has to be placed in an order: all that happened, and all that may have.
+    /// What has to be placed in an order: all that happened, and all that may have and that somebody could have noticed.
     pub fn calls_of(&self, history: &History, object: &Object) -> Vec<Call> {
         let operations = object.operations.iter().map(|&id| history.operation(id));
         operations
-            .filter(|operation| operation.outcome() != Outcome::Fail)
+            .filter(|operation| match operation.outcome() {
+                Outcome::Ok => true,
+                Outcome::Info => !self.observes(self.classes[operation.id().row()]),
+                Outcome::Fail => false,
+            })
             .map(|operation| {
                 let must = operation.outcome() == Outcome::Ok;
                 Call {
@@ -56,6 +52,11 @@ impl<'a, M: Model> Modelled<'a, M> {
                 }
             })
             .collect()
+    }
+
+    /// What the model says; by itself it says nothing of a stranger's operations.
+    fn observes(&self, class: Class) -> bool {
+        self.model.observes(self.calls[class as usize])
     }
 
     /// An automaton for one object.
@@ -86,6 +87,16 @@ impl<M: Model> Automaton for Memoised<'_, M> {
         let next = next.map(|next| self.states.insert_full(next).0 as State);
         self.steps.insert((state, class), next);
         next
+    }
+
+    fn observes(&self, class: Class) -> bool {
+        self.modelled.observes(class)
+    }
+
+    /// Who only observes is not noticed.
+    fn without_unnoticed(&self, mut calls: Vec<Call>) -> Vec<Call> {
+        calls.retain(|call| call.must || !self.observes(call.class));
+        calls
     }
 
     fn describe(&self, state: State) -> String {

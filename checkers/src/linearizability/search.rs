@@ -288,17 +288,15 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             {
                 continue;
             }
-            let others = if member.must { Vec::new() } else { self.automaton.other_steps(state, member.class) };
-            for next in self.automaton.step(state, member.class).into_iter().chain(others) {
-                if stays.is_some() && next != state {
-                    continue;
-                }
-                let choice = Choice { member: at, next };
-                if !demanded.is_write() && self.automaton.step(next, demanded.class).is_some() {
-                    enablers.push(choice);
-                } else {
-                    self.choices.push(choice);
-                }
+            let Some(next) = self.automaton.step(state, member.class) else { continue };
+            if stays.is_some() && next != state {
+                continue;
+            }
+            let choice = Choice { member: at, next };
+            if !demanded.is_write() && self.automaton.step(next, demanded.class).is_some() {
+                enablers.push(choice);
+            } else {
+                self.choices.push(choice);
             }
         }
         // Best last: what must happen anyway, and ends soonest, before what others may still need.

@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_held_lock_is_not_acquired_and_a_free_one_not_released() {
-        let call = |function| Call { function, argument: &Value::Nil, result: None };
+        let call = |function| Call { process: 0, function, argument: &Value::Nil, result: None };
         assert_eq!(Mutex.step(&false, call("acquire")), Some(true));
         assert_eq!(Mutex.step(&true, call("acquire")), None);
         assert_eq!(Mutex.step(&true, call("release")), Some(false));

@@ -33,4 +33,8 @@ impl Model for StringKv {
             _ => Some("expected get, put or append".to_owned()),
         }
     }
+
+    fn observes(&self, call: Call<'_>) -> bool {
+        call.function == "get"
+    }
 }
