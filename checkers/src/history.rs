@@ -15,6 +15,7 @@
 mod build;
 mod edn;
 mod error;
+mod interner;
 mod json;
 mod log;
 mod read;
@@ -23,8 +24,9 @@ mod write;
 
 pub use build::{BrokenRule, Event, EventType, HistoryBuilder, Process};
 pub use error::{Place, ReadError};
+pub use interner::Interner;
 pub use read::{Format, read, read_file};
-pub use value::{Interner, Value};
+pub use value::Value;
 pub use write::write_json_lines;
 
 /// A row of the history: the n-th operation to be invoked, from 0.
@@ -74,22 +76,31 @@ pub struct Operation<'a> {
 /// Operations of many processes on shared objects. See the [module](self) for what it looks like inside.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    pub(crate) process: Vec<u32>,
-    pub(crate) function: Vec<ValueId>,
-    pub(crate) key: Vec<Option<ValueId>>,
-    pub(crate) argument: Vec<ValueId>,
-    pub(crate) result: Vec<ValueId>,
-    pub(crate) outcome: Vec<Outcome>,
-    pub(crate) invoked: Vec<EventPosition>,
-    pub(crate) completed: Vec<EventPosition>,
-    pub(crate) invoked_at: Vec<Option<u64>>,
-    pub(crate) completed_at: Vec<Option<u64>>,
-    pub(crate) index: Vec<u64>,
-    pub(crate) errors: Vec<(OperationId, ValueId)>,
-    pub(crate) nemesis: Vec<NemesisEvent>,
-    pub(crate) events: u32,
-    pub(crate) values: Interner,
+    process: Vec<u32>,
+    function: Vec<ValueId>,
+    /// [`NO_KEY`] where the operation names none.
+    key: Vec<ValueId>,
+    argument: Vec<ValueId>,
+    result: Vec<ValueId>,
+    outcome: Vec<Outcome>,
+    invoked: Vec<EventPosition>,
+    completed: Vec<EventPosition>,
+    /// [`NO_TIME`] where the source says none.
+    invoked_at: Vec<u64>,
+    /// [`NO_TIME`] where the source says none.
+    completed_at: Vec<u64>,
+    index: Vec<u64>,
+    errors: Vec<(OperationId, ValueId)>,
+    nemesis: Vec<NemesisEvent>,
+    events: u32,
+    values: Interner,
 }
+
+/// No key: no value has this id.
+const NO_KEY: ValueId = ValueId(u32::MAX);
+
+/// No time. A source that says this time, 584 years after its beginning, is taken for a nanosecond earlier.
+const NO_TIME: u64 = u64::MAX;
 
 /// An event that no client caused: a fault that began or ended, or a note. It has a place in the order of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +166,19 @@ impl History {
     /// All values of the history, interned.
     pub fn values(&self) -> &Interner {
         &self.values
+    }
+
+    /// How much memory the history takes, in bytes: its columns and its values, about.
+    pub fn bytes(&self) -> usize {
+        let ids = self.function.capacity() + self.key.capacity() + self.argument.capacity() + self.result.capacity();
+        let positions = self.process.capacity() + self.invoked.capacity() + self.completed.capacity();
+        let numbers = self.invoked_at.capacity() + self.completed_at.capacity() + self.index.capacity();
+        (ids + positions) * size_of::<u32>()
+            + numbers * size_of::<u64>()
+            + self.outcome.capacity()
+            + self.errors.capacity() * size_of::<(OperationId, ValueId)>()
+            + self.nemesis.capacity() * size_of::<NemesisEvent>()
+            + self.values.bytes()
     }
 
     /// How many operations ended `ok`, `fail` and `info`.
@@ -224,7 +248,7 @@ impl<'a> Operation<'a> {
 
     /// The object it works on, where there is more than one.
     pub fn key_id(self) -> Option<ValueId> {
-        self.history.key[self.id.row()]
+        Some(self.history.key[self.id.row()]).filter(|&key| key != NO_KEY)
     }
 
     /// The object it works on, where there is more than one.
@@ -270,12 +294,12 @@ impl<'a> Operation<'a> {
 
     /// When it was invoked, in nanoseconds, if the source says.
     pub fn invoked_at(self) -> Option<u64> {
-        self.history.invoked_at[self.id.row()]
+        Some(self.history.invoked_at[self.id.row()]).filter(|&time| time != NO_TIME)
     }
 
     /// When it completed, in nanoseconds, if it did and the source says.
     pub fn completed_at(self) -> Option<u64> {
-        self.history.completed_at[self.id.row()]
+        Some(self.history.completed_at[self.id.row()]).filter(|&time| time != NO_TIME)
     }
 
     /// Why it did not end `ok`, if the source says.
