@@ -6,26 +6,38 @@
 //!                                        └──write──► JSON Lines in Jepsen's names
 //! ```
 //!
+//! ```text
+//!   source ─compression─► text ─pieces─► pieces ─json, edn, log─► batches ─assemble─► HistoryBuilder
+//!                                        (many threads at once)   (in turns)
+//! ```
+//!
 //! Inside, a history is a table of operations in the order of their invocations. Every column is a vector of small
 //! integers; functions, keys and values are interned, so that a checker never compares strings or JSON.
 //!
 //! Order is the order of events, never time: simulated clocks tick in whole milliseconds and tie, recorded ones run
 //! backwards.
 
+mod assemble;
+mod batch;
 mod build;
+mod compression;
 mod edn;
 mod error;
+mod independent;
 mod interner;
 mod json;
 mod log;
+mod notation;
+mod pieces;
 mod read;
+mod turns;
 mod value;
 mod write;
 
 pub use build::{BrokenRule, Event, EventType, HistoryBuilder, Process};
-pub use error::{Place, ReadError};
+pub use error::{Limit, Place, ReadError};
 pub use interner::Interner;
-pub use read::{Format, read, read_file};
+pub use read::{Format, ReadOptions, read, read_file, read_file_with, read_with};
 pub use value::Value;
 pub use write::write_json_lines;
 
@@ -93,6 +105,8 @@ pub struct History {
     errors: Vec<(OperationId, ValueId)>,
     nemesis: Vec<NemesisEvent>,
     events: u32,
+    /// Whether there was no invocation, and each completion became an operation.
+    completions_alone: bool,
     values: Interner,
 }
 
@@ -146,6 +160,13 @@ impl History {
     /// On use, if `id` is not of this history.
     pub fn operation(&self, id: OperationId) -> Operation<'_> {
         Operation { history: self, id }
+    }
+
+    /// Whether the events say which operation ended before which other began. They do not where the source recorded
+    /// completions alone, as tests of transactions do: then each operation is invoked and completed at the position of
+    /// its one event, and those positions order the operations of a process, but never those of two.
+    pub fn has_real_time(&self) -> bool {
+        !self.completions_alone
     }
 
     /// What the nemesis did, in order.
@@ -212,6 +233,7 @@ impl History {
             errors: Vec::new(),
             nemesis: Vec::new(),
             events: self.events,
+            completions_alone: self.completions_alone,
             values: self.values.clone(),
         }
     }
@@ -281,7 +303,8 @@ impl<'a> Operation<'a> {
         self.history.outcome[self.id.row()]
     }
 
-    /// The position of its invocation.
+    /// The position of its invocation; that of its completion where the source has no invocations: see
+    /// [`History::has_real_time`].
     pub fn invoked(self) -> EventPosition {
         self.history.invoked[self.id.row()]
     }

@@ -3,7 +3,9 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{EventPosition, History, NEVER, NO_KEY, NO_TIME, NemesisEvent, OperationId, Outcome, Value, ValueId};
+use super::{
+    EventPosition, History, NEVER, NO_KEY, NO_TIME, NemesisEvent, Operation, OperationId, Outcome, Value, ValueId,
+};
 
 /// One line of a history, whatever the format that it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +37,6 @@ pub enum Process {
     Named(String),
 }
 
-impl Process {
-    /// The process with this name; `None` for digits, which are a number that somebody wrote as text.
-    pub(super) fn named(name: &str) -> Option<Process> {
-        let digits = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        (!digits).then(|| Process::Named(name.to_owned()))
-    }
-}
-
 /// The type of an event, in Jepsen's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
@@ -69,7 +63,13 @@ impl EventType {
 
     /// The type with this name.
     pub fn from_name(name: &str) -> Option<EventType> {
-        [EventType::Invoke, EventType::Ok, EventType::Fail, EventType::Info].into_iter().find(|t| t.name() == name)
+        match name {
+            "invoke" => Some(EventType::Invoke),
+            "ok" => Some(EventType::Ok),
+            "fail" => Some(EventType::Fail),
+            "info" => Some(EventType::Info),
+            _ => None,
+        }
     }
 }
 
@@ -194,6 +194,16 @@ impl HistoryBuilder {
         id
     }
 
+    /// What a process has open.
+    pub(super) fn open_operation(&self, process: u32) -> Option<Operation<'_>> {
+        self.open.of(process).map(|id| self.history.operation(id))
+    }
+
+    /// How much memory the history takes so far, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.history.bytes()
+    }
+
     /// Adds an event of the nemesis, whose position is the next one.
     pub(super) fn push_nemesis(&mut self, event: NemesisEvent) -> Result<EventPosition, BrokenRule> {
         let position = self.claim_position()?;
@@ -211,6 +221,31 @@ impl HistoryBuilder {
             EventType::Ok | EventType::Fail | EventType::Info => self.complete(event)?,
         }
         self.history.events += 1;
+        Ok(position)
+    }
+
+    /// Adds an operation of which only the completion is known: it has no place in real time.
+    pub(super) fn push_alone(&mut self, event: ClientEvent) -> Result<EventPosition, BrokenRule> {
+        let position = self.claim_position()?;
+        let history = &mut self.history;
+        history.completions_alone = true;
+        let id = OperationId(history.process.len() as u32);
+        let value = history.values.intern(event.value);
+        history.process.push(event.process);
+        history.function.push(event.function);
+        history.key.push(event.key.map_or(NO_KEY, |key| history.values.intern(key)));
+        history.argument.push(value);
+        history.result.push(value);
+        history.outcome.push(outcome_of(event.event_type));
+        history.invoked.push(position);
+        history.completed.push(position);
+        history.invoked_at.push(NO_TIME);
+        history.completed_at.push(told(event.time));
+        history.index.push(event.index.unwrap_or(u64::from(position)));
+        if let Some(error) = event.error {
+            history.errors.push((id, history.values.intern(error)));
+        }
+        history.events += 1;
         Ok(position)
     }
 
@@ -281,17 +316,22 @@ impl HistoryBuilder {
         let history = &mut self.history;
         let row = id.row();
         history.result[row] = history.values.intern(event.value);
-        history.outcome[row] = match event.event_type {
-            EventType::Ok => Outcome::Ok,
-            EventType::Fail => Outcome::Fail,
-            EventType::Info | EventType::Invoke => Outcome::Info,
-        };
+        history.outcome[row] = outcome_of(event.event_type);
         history.completed[row] = history.events;
         history.completed_at[row] = told(event.time);
         if let Some(error) = event.error {
             history.errors.push((id, history.values.intern(error)));
         }
         Ok(())
+    }
+}
+
+/// How an operation ended that has this completion.
+fn outcome_of(completion: EventType) -> Outcome {
+    match completion {
+        EventType::Ok => Outcome::Ok,
+        EventType::Fail => Outcome::Fail,
+        EventType::Info | EventType::Invoke => Outcome::Info,
     }
 }
 

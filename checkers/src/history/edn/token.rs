@@ -1,0 +1,256 @@
+//! The tokens of EDN: what stands between blanks, and where it stands.
+
+use std::borrow::Cow;
+
+use super::super::Value;
+use super::super::notation::Problem;
+use super::number::number;
+use super::text::{character, string};
+
+/// A token.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token<'a> {
+    /// There is no more text.
+    End,
+    Nil,
+    Bool(bool),
+    Number(Value),
+    /// Without its colon.
+    Keyword(&'a str),
+    Symbol(&'a str),
+    String(Cow<'a, str>),
+    Character(char),
+    Open(Bracket),
+    /// A closing bracket; a set ends as a map does.
+    Close(Bracket),
+    /// `#tag`: the form behind it is tagged. Without its `#`.
+    Tag(&'a str),
+    /// `#:name` before a map: the namespace of its keys.
+    Namespace(&'a str),
+    /// `#_`: the form behind it does not count.
+    Discard,
+    /// `^`: the form behind it says something about the one behind that.
+    Metadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Bracket {
+    Round,
+    Square,
+    Curly,
+    Set,
+}
+
+impl Bracket {
+    pub fn closer(self) -> char {
+        match self {
+            Bracket::Round => ')',
+            Bracket::Square => ']',
+            Bracket::Curly | Bracket::Set => '}',
+        }
+    }
+}
+
+impl Token<'_> {
+    /// What it is or begins, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Token::End => "the end of the text",
+            Token::Nil => "nil",
+            Token::Bool(_) => "a truth value",
+            Token::Number(_) => "a number",
+            Token::Keyword(_) => "a keyword",
+            Token::Symbol(_) => "a symbol",
+            Token::String(_) => "a string",
+            Token::Character(_) => "a character",
+            Token::Open(Bracket::Round) => "a list",
+            Token::Open(Bracket::Square) => "a vector",
+            Token::Open(Bracket::Curly) | Token::Namespace(_) => "a map",
+            Token::Open(Bracket::Set) => "a set",
+            Token::Close(_) => "a closing bracket",
+            Token::Tag(_) => "a tagged value",
+            Token::Discard => "a discarded form",
+            Token::Metadata => "metadata",
+        }
+    }
+}
+
+const NO_TAG: &str = "found `#` without a tag behind it: expected `#tag value`, `#{…}` or `#_`";
+
+/// Reads a text token by token.
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Tokens { text, at: 0 }
+    }
+
+    /// Where the next token begins, or the blank before it; after a problem, how far the text was looked at.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to a place where a token begins.
+    pub fn go_back(&mut self, at: usize) {
+        self.at = at;
+    }
+
+    /// The text from one place to another.
+    pub fn text(&self, from: usize, to: usize) -> &'a str {
+        &self.text[from..to]
+    }
+
+    /// The next token, and where it begins.
+    pub fn next(&mut self) -> Result<(usize, Token<'a>), Problem> {
+        self.skip_blank();
+        let at = self.at;
+        let Some(&byte) = self.text.as_bytes().get(at) else { return Ok((at, Token::End)) };
+        let token = match byte {
+            b'{' => self.bracket(Token::Open(Bracket::Curly)),
+            b'[' => self.bracket(Token::Open(Bracket::Square)),
+            b'(' => self.bracket(Token::Open(Bracket::Round)),
+            b'}' => self.bracket(Token::Close(Bracket::Curly)),
+            b']' => self.bracket(Token::Close(Bracket::Square)),
+            b')' => self.bracket(Token::Close(Bracket::Round)),
+            b'"' => self.string()?,
+            b':' => match self.word(at + 1) {
+                "" => return Err(Problem::new(at, "found a colon alone: expected a keyword")),
+                name if name.starts_with(':') => {
+                    return Err(Problem::new(at, "found `::`: expected a keyword with one colon"));
+                }
+                name => Token::Keyword(name),
+            },
+            b'0'..=b'9' => self.number()?,
+            b'+' | b'-' if self.text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit) => self.number()?,
+            b'\\' => self.character()?,
+            b'#' => self.dispatch()?,
+            b'^' => self.bracket(Token::Metadata),
+            b'\'' | b'`' | b'~' | b'@' | 0..=b' ' | 0x7f => {
+                let found = char::from(byte).escape_default();
+                return Err(Problem::new(at, format_args!("found `{found}`: expected a form of EDN")));
+            }
+            _ => match self.word(at) {
+                "nil" => Token::Nil,
+                "true" => Token::Bool(true),
+                "false" => Token::Bool(false),
+                name => Token::Symbol(name),
+            },
+        };
+        Ok((at, token))
+    }
+
+    fn bracket(&mut self, token: Token<'a>) -> Token<'a> {
+        self.at += 1;
+        token
+    }
+
+    /// Goes on to what is neither blank nor in a comment.
+    fn skip_blank(&mut self) {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.at) {
+            match byte {
+                b' ' | b',' | b'\t'..=b'\r' => self.at += 1,
+                b';' => {
+                    let rest = &bytes[self.at..];
+                    self.at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+                }
+                0xc0.. => match self.text[self.at..].chars().next().filter(|char| char.is_whitespace()) {
+                    Some(blank) => self.at += blank.len_utf8(),
+                    None => return,
+                },
+                _ => return,
+            }
+        }
+    }
+
+    /// The text from a byte up to the next blank, bracket, quote or comment, which is gone past.
+    fn word(&mut self, from: usize) -> &'a str {
+        let bytes = self.text.as_bytes();
+        let ends = |at: usize| match bytes[at] {
+            b'\t'..=b'\r' | b' ' | b',' | b';' | b'"' | b'\\' | b'(' | b')' | b'[' | b']' | b'{' | b'}' => true,
+            0xc0.. => self.text[at..].starts_with(char::is_whitespace),
+            _ => false,
+        };
+        let end = (from..bytes.len()).find(|&at| ends(at)).unwrap_or(bytes.len());
+        self.at = end;
+        &self.text[from..end]
+    }
+
+    fn number(&mut self) -> Result<Token<'a>, Problem> {
+        let at = self.at;
+        number(self.word(at)).map(Token::Number).map_err(|sentence| Problem::new(at, sentence))
+    }
+
+    fn string(&mut self) -> Result<Token<'a>, Problem> {
+        let begin = self.at + 1;
+        match string(&self.text[begin..]) {
+            Ok(Some((string, quote))) => {
+                self.at = begin + quote + 1;
+                Ok(Token::String(string))
+            }
+            Ok(None) => {
+                self.at = self.text.len();
+                Err(Problem::new(self.at, "found the end of the text inside a string: expected `\"`"))
+            }
+            Err(problem) => {
+                let problem = problem.behind(begin);
+                self.at = problem.at;
+                Err(problem)
+            }
+        }
+    }
+
+    fn character(&mut self) -> Result<Token<'a>, Problem> {
+        let at = self.at;
+        let Some(first) = self.text[at + 1..].chars().next().filter(|char| !char.is_whitespace()) else {
+            return Err(Problem::new(at, "found a backslash alone: expected a character, as `\\a` or `\\space`"));
+        };
+        let begin = at + 1;
+        let behind = begin + first.len_utf8();
+        self.at = behind;
+        if first.is_alphanumeric() {
+            self.word(behind);
+        }
+        character(&self.text[begin..self.at]).map(Token::Character).map_err(|sentence| Problem::new(at, sentence))
+    }
+
+    /// What begins with `#`.
+    fn dispatch(&mut self) -> Result<Token<'a>, Problem> {
+        let at = self.at;
+        let sentence = match self.text.as_bytes().get(at + 1) {
+            Some(b'{') => {
+                self.at += 2;
+                return Ok(Token::Open(Bracket::Set));
+            }
+            Some(b'_') => {
+                self.at += 2;
+                return Ok(Token::Discard);
+            }
+            Some(b'^') => {
+                self.at += 2;
+                return Ok(Token::Metadata);
+            }
+            Some(b'#') => {
+                if matches!(self.word(at + 2), "Inf" | "-Inf" | "NaN") {
+                    return Ok(Token::Symbol(&self.text[at..self.at]));
+                }
+                "found `##` without a number behind it: expected `##Inf`, `##-Inf` or `##NaN`"
+            }
+            Some(b':') => match self.word(at + 2) {
+                name if !name.is_empty() && !name.starts_with(':') && self.text[self.at..].starts_with('{') => {
+                    return Ok(Token::Namespace(name));
+                }
+                _ => "found `#:` without a name and a map behind it: expected `#:name{…}`",
+            },
+            Some(byte) if byte.is_ascii_alphabetic() || *byte >= 0x80 => match self.word(at + 1) {
+                "" => NO_TAG,
+                tag => return Ok(Token::Tag(tag)),
+            },
+            _ => NO_TAG,
+        };
+        Err(Problem::new(at, sentence))
+    }
+}
