@@ -18,12 +18,19 @@ pub struct Interner {
     values: Vec<Value>,
     /// The ids of small whole numbers, at their number; [`ABSENT`] where the number has none here.
     dense: Vec<u32>,
-    /// The ids of all other values.
-    others: HashTable<u32>,
+    /// All other values.
+    others: HashTable<Other>,
     /// How many whole numbers are among the others: with none, a number that `dense` does not know is new.
     sparse_numbers: usize,
     /// What the values hold beside their place in the vector, in bytes.
     heap: usize,
+}
+
+/// A value behind the hash table: its id, and its hash, as values may be long.
+#[derive(Clone, Copy, Debug)]
+struct Other {
+    id: u32,
+    hash: u32,
 }
 
 const ABSENT: u32 = u32::MAX;
@@ -87,8 +94,8 @@ impl Interner {
         self.heap
             + self.values.capacity() * size_of::<Value>()
             + self.dense.capacity() * size_of::<u32>()
-            // A control byte beside each id.
-            + self.others.capacity() * (size_of::<u32>() + 1)
+            // A control byte beside each.
+            + self.others.capacity() * (size_of::<Other>() + 1)
     }
 
     /// Whether a number belongs into the dense table: no more than a few places of it may stay empty for each value.
@@ -109,8 +116,12 @@ impl Interner {
     }
 
     fn find_other(&self, value: &Value) -> Option<ValueId> {
-        let found = self.others.find(FxBuildHasher.hash_one(value), |&id| self.values[id as usize] == *value);
-        found.map(|&id| ValueId(id))
+        self.find_hashed(hash_of(value), value)
+    }
+
+    fn find_hashed(&self, hash: u32, value: &Value) -> Option<ValueId> {
+        let is_it = |other: &Other| other.hash == hash && self.values[other.id as usize] == *value;
+        self.others.find(spread(hash), is_it).map(|other| ValueId(other.id))
     }
 
     fn intern_other(&mut self, value: Value) -> ValueId {
@@ -120,13 +131,13 @@ impl Interner {
         {
             return id;
         }
-        let hash = FxBuildHasher.hash_one(&value);
-        if let Some(&id) = self.others.find(hash, |&id| self.values[id as usize] == value) {
-            return ValueId(id);
+        let hash = hash_of(&value);
+        if let Some(id) = self.find_hashed(hash, &value) {
+            return id;
         }
         self.sparse_numbers += usize::from(matches!(value, Value::Int(_)));
         let id = self.add(value);
-        self.others.insert_unique(hash, id.0, |&id| FxBuildHasher.hash_one(&self.values[id as usize]));
+        self.others.insert_unique(spread(hash), Other { id: id.0, hash }, |other| spread(other.hash));
         id
     }
 
@@ -137,6 +148,15 @@ impl Interner {
         self.values.push(value);
         ValueId(id)
     }
+}
+
+fn hash_of(value: &Value) -> u32 {
+    (FxBuildHasher.hash_one(value) >> 32) as u32
+}
+
+/// The table looks at the first and at the last bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! An event in EDN: a map, whose fields stand in any order.
 
+use std::borrow::Cow;
+
 use super::super::batch::{BatchedEvent, Names, Who, function_of};
 use super::super::notation::Problem;
 use super::super::{EventType, Value};
+use super::number::number;
 use super::token::{Bracket, Token};
-use super::value::{Depth, Forms};
+use super::value::{Depth, Forms, unescape};
 
 /// What the fields of an event may be called.
 #[derive(Clone, Copy, PartialEq)]
@@ -53,17 +56,16 @@ impl<'a> Forms<'a> {
         let mut tuple = None;
         let mut known: u8 = 0;
         while let Some((key_at, name)) = self.item(Bracket::Curly, depth)? {
-            let field = match &name {
-                Token::Keyword(name) | Token::Symbol(name) => Field::named(name),
-                Token::String(name) => Field::named(name),
+            let field = match name {
+                Token::Keyword(name) | Token::Symbol(name) | Token::String(name) => Field::named(name),
                 _ => {
-                    self.skip(key_at, &name, depth)?;
+                    self.skip(key_at, name, depth)?;
                     None
                 }
             };
             let (at, token) = self.value_of_key(depth)?;
             let Some(field) = field else {
-                self.skip(at, &token, depth)?;
+                self.skip(at, token, depth)?;
                 continue;
             };
             if known & (1 << field as u8) != 0 {
@@ -72,12 +74,13 @@ impl<'a> Forms<'a> {
             }
             known |= 1 << field as u8;
             match field {
-                Field::Index => index = number(at, &token, ":index")?,
-                Field::Time => time = number(at, &token, ":time")?,
+                Field::Index => index = counted(at, token, ":index")?,
+                Field::Time => time = counted(at, token, ":time")?,
+                Field::Process | Field::F if token == Token::Nil => {}
                 Field::Process => who = Some(self.who(at, token, names)?),
                 Field::Type => event_type = Some(self.event_type(at, token)?),
-                Field::F => match name_of(&token) {
-                    Some(name) => function = Some(names.id_of(name)),
+                Field::F => match name_of(at, token)? {
+                    Some(name) => function = Some(names.id_of(&name)),
                     None => {
                         let found = token.kind();
                         return Err(Problem::new(at, format_args!("found {found} as :f: expected a keyword")));
@@ -118,12 +121,16 @@ impl<'a> Forms<'a> {
     }
 
     fn who(&mut self, at: usize, token: Token<'a>, names: &mut Names) -> Result<Who, Problem> {
-        let who = match &token {
-            Token::Number(Value::Int(number)) => u32::try_from(*number).ok().map(Who::Client),
-            other => name_of(other).and_then(|name| Who::named(name, names)),
+        let who = match token {
+            Token::Int(number) => u32::try_from(number).ok().map(Who::Client),
+            Token::Number(_) => match self.value(at, token, Depth::TOP)? {
+                Value::Int(number) => u32::try_from(number).ok().map(Who::Client),
+                _ => None,
+            },
+            _ => name_of(at, token)?.and_then(|name| Who::named(&name, names)),
         };
         who.ok_or_else(|| {
-            let found = self.found(at, &token);
+            let found = self.found(at, token);
             Problem::new(
                 at,
                 format_args!(
@@ -134,16 +141,18 @@ impl<'a> Forms<'a> {
     }
 
     fn event_type(&mut self, at: usize, token: Token<'a>) -> Result<EventType, Problem> {
-        name_of(&token).and_then(EventType::from_name).ok_or_else(|| {
-            let found = self.found(at, &token);
+        name_of(at, token)?.as_deref().and_then(EventType::from_name).ok_or_else(|| {
+            let found = self.found(at, token);
             Problem::new(at, format_args!("found {found} as :type: expected :invoke, :ok, :fail or :info"))
         })
     }
 
     /// A token as it is written, or what it is where that may be long.
-    fn found(&self, at: usize, token: &Token<'a>) -> String {
+    fn found(&self, at: usize, token: Token<'a>) -> String {
         match token {
-            Token::Number(_) | Token::Keyword(_) | Token::Symbol(_) | Token::String(_) if self.at() < at + 50 => {
+            Token::Int(_) | Token::Number(_) | Token::Keyword(_) | Token::Symbol(_) | Token::String(_)
+                if self.at() < at + 50 =>
+            {
                 format!("`{}`", self.tokens.text(at, self.at()))
             }
             _ => token.kind().to_owned(),
@@ -154,26 +163,31 @@ impl<'a> Forms<'a> {
 const TUPLES: [&str; 2] = ["jepsen.independent/tuple", "clojure.lang.MapEntry"];
 
 /// The name that a keyword, symbol or string says.
-fn name_of<'t>(token: &'t Token<'_>) -> Option<&'t str> {
-    match token {
-        Token::Keyword(name) | Token::Symbol(name) => Some(name),
-        Token::String(name) => Some(name),
+fn name_of(at: usize, token: Token<'_>) -> Result<Option<Cow<'_, str>>, Problem> {
+    Ok(match token {
+        Token::Keyword(name) | Token::Symbol(name) | Token::String(name) => Some(Cow::Borrowed(name)),
+        Token::Escaped(name) => Some(Cow::Owned(unescape(at, name)?)),
         _ => None,
-    }
+    })
 }
 
 /// `:index` or `:time`: nil and Jepsen's -1 say that there is none.
-fn number(at: usize, token: &Token<'_>, field: &str) -> Result<Option<u64>, Problem> {
-    match token {
-        Token::Nil | Token::Number(Value::Int(-1)) => Ok(None),
-        Token::Number(Value::Int(number)) if *number >= 0 => Ok(Some(number.unsigned_abs())),
-        Token::Number(number) => {
-            Err(Problem::new(at, format_args!("found {number} as {field}: expected a whole number from 0")))
-        }
-        other => {
-            let found = other.kind();
-            Err(Problem::new(at, format_args!("found {found} as {field}: expected a whole number from 0")))
-        }
+fn counted(at: usize, token: Token<'_>, field: &str) -> Result<Option<u64>, Problem> {
+    let refused =
+        |found: &str| Problem::new(at, format_args!("found {found} as {field}: expected a whole number from 0"));
+    let number = match token {
+        Token::Nil => return Ok(None),
+        Token::Int(number) => number,
+        Token::Number(written) => match number(written).map_err(|sentence| Problem::new(at, sentence))? {
+            Value::Int(number) => number,
+            _ => return Err(refused(written)),
+        },
+        _ => return Err(refused(token.kind())),
+    };
+    match u64::try_from(number) {
+        Ok(number) => Ok(Some(number)),
+        Err(_) if number == -1 => Ok(None),
+        Err(_) => Err(refused(&number.to_string())),
     }
 }
 

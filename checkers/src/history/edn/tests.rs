@@ -132,7 +132,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("{:type :begin}", "h:1:8: found `:begin` as :type: expected :invoke, :ok, :fail or :info"),
         ("{:time 1.5}", "h:1:8: found 1.5 as :time: expected a whole number from 0"),
         ("{:index -2}", "h:1:9: found -2 as :index: expected a whole number from 0"),
-        ("{:f nil}", "h:1:5: found nil as :f: expected a keyword"),
+        ("{:f [nil]}", "h:1:5: found a vector as :f: expected a keyword"),
         ("{:process 0,\n :f}", "h:2:4: found a key without a value in a map"),
         ("{:process 0,\n :process 1}", "h:2:2: found :process twice in an event: expected it once"),
         ("{:value {:a 1,\n :b 2 :a 3}}", "h:2:7: found the key a twice in a map: expected it once"),

@@ -1,44 +1,49 @@
 //! Characters and the escapes of strings, as Clojure writes them.
 
-use std::borrow::Cow;
-
 use memchr::memchr2;
 
 use super::super::notation::Problem;
 
-/// The string behind an opening quote, and where its closing quote is in `text`; `None` if there is none.
-///
-/// # Errors
-/// At the escape that does not exist.
-pub(super) fn string(text: &str) -> Result<Option<(Cow<'_, str>, usize)>, Problem> {
-    let mut unescaped = String::new();
+/// Where the closing quote is of the string behind an opening quote, and whether there are escapes before it; `None` if
+/// there is none.
+pub(super) fn string_end(text: &[u8]) -> Option<(usize, bool)> {
     let mut at = 0;
+    let mut escaped = false;
     loop {
-        let Some(length) = memchr2(b'"', b'\\', &text.as_bytes()[at..]) else { return Ok(None) };
-        let plain = &text[at..at + length];
-        at += length;
-        if text.as_bytes()[at] == b'"' {
-            let whole = if unescaped.is_empty() { Cow::Borrowed(plain) } else { Cow::Owned(unescaped + plain) };
-            return Ok(Some((whole, at)));
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some((at, escaped));
         }
-        unescaped.push_str(plain);
-        let Some((char, length)) = escape(&text[at..]).map_err(|problem| problem.behind(at))? else {
-            return Ok(None);
-        };
-        unescaped.push(char);
-        at += length;
+        escaped = true;
+        at += 2;
     }
 }
 
-/// The character that the escape at the beginning of `text` says, and how long it is; `None` if the text ends in it.
-fn escape(text: &str) -> Result<Option<(char, usize)>, Problem> {
-    let unknown = || {
-        let sentence = "found an unknown escape in a string: expected `\\t`, `\\r`, `\\n`, `\\b`, `\\f`, `\\\\`, \
-                        `\\\"`, `\\u00e9` or `\\351`";
-        Problem::new(0, sentence)
-    };
+/// What a string with escapes says.
+///
+/// # Errors
+/// At the escape that does not exist.
+pub(super) fn unescaped(text: &str) -> Result<String, Problem> {
+    let mut unescaped = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(length) = text[at..].find('\\') {
+        unescaped.push_str(&text[at..at + length]);
+        at += length;
+        let (char, length) = escape(&text[at..]).ok_or_else(|| Problem::new(at, UNKNOWN_ESCAPE))?;
+        unescaped.push(char);
+        at += length;
+    }
+    unescaped.push_str(&text[at..]);
+    Ok(unescaped)
+}
+
+const UNKNOWN_ESCAPE: &str = "found an unknown escape in a string: expected `\\t`, `\\r`, `\\n`, `\\b`, `\\f`, `\\\\`, \
+     `\\\"`, `\\u00e9` or `\\351`";
+
+/// The character that the escape at the beginning of `text` says, and how long it is.
+fn escape(text: &str) -> Option<(char, usize)> {
     let bytes = text.as_bytes();
-    let Some(&kind) = bytes.get(1) else { return Ok(None) };
+    let kind = *bytes.get(1)?;
     let char = match kind {
         b't' => '\t',
         b'r' => '\r',
@@ -46,29 +51,27 @@ fn escape(text: &str) -> Result<Option<(char, usize)>, Problem> {
         b'b' => '\u{8}',
         b'f' => '\u{c}',
         b'\\' | b'"' => char::from(kind),
-        b'u' => return utf_16_escape(text).map_err(|()| unknown()),
+        b'u' => return utf_16_escape(bytes),
         b'0'..=b'7' => {
             let digits = bytes[1..].iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
-            return octal(&text[1..=digits]).map(|char| Some((char, 1 + digits))).ok_or_else(unknown);
+            return octal(&text[1..=digits]).map(|char| (char, 1 + digits));
         }
-        _ => return Err(unknown()),
+        _ => return None,
     };
-    Ok(Some((char, 2)))
+    Some((char, 2))
 }
 
 /// `\u00e9`, or two of them for one character beyond the first 2^16.
-fn utf_16_escape(text: &str) -> Result<Option<(char, usize)>, ()> {
-    let Some(first) = text.as_bytes().get(2..6) else { return Ok(None) };
-    let first = unit(first).ok_or(())?;
+fn utf_16_escape(text: &[u8]) -> Option<(char, usize)> {
+    let first = unit(text.get(2..6)?)?;
     if let Some(char) = char::from_u32(first.into()) {
-        return Ok(Some((char, 6)));
+        return Some((char, 6));
     }
-    let Some(second) = text.as_bytes().get(6..12) else { return Ok(None) };
-    let second = second.strip_prefix(b"\\u").and_then(unit).ok_or(())?;
+    let second = unit(text.get(6..12)?.strip_prefix(b"\\u")?)?;
     let mut chars = char::decode_utf16([first, second]);
     match (chars.next(), chars.next()) {
-        (Some(Ok(char)), None) => Ok(Some((char, 12))),
-        _ => Err(()),
+        (Some(Ok(char)), None) => Some((char, 12)),
+        _ => None,
     }
 }
 
@@ -116,30 +119,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_end_at_their_quote_and_every_escape_is_read() {
-        for (text, string_read, quote) in [
-            (r#"abc" 1"#, "abc", 3),
-            (r#"""#, "", 0),
-            (r#"a\n\t\r\b\f\\""#, "a\n\t\r\u{8}\u{c}\\", 13),
-            (r#"\u00e9\uD83D\uDE00\351\0x""#, "é😀é\0x", 25),
+    fn strings_end_at_the_first_quote_that_is_not_escaped() {
+        for (text, end) in [
+            ("abc\" 1\"", Some((3, false))),
+            ("\"", Some((0, false))),
+            (r#"a\"b\\" "#, Some((6, true))),
+            ("", None),
+            ("abc", None),
+            ("abc\\", None),
+            ("abc\\\"", None),
         ] {
-            let (read, at) = string(text).unwrap().unwrap();
-            assert_eq!((&*read, at), (string_read, quote), "{text}");
+            assert_eq!(string_end(text.as_bytes()), end, "{text}");
         }
-        assert!(matches!(string("plain\"").unwrap(), Some((Cow::Borrowed("plain"), 5))));
     }
 
     #[test]
-    fn strings_without_their_end_are_not_yet_wrong() {
-        for text in ["", "abc", "abc\\", "\\u00", "\\uD83D\\uDE"] {
-            assert_eq!(string(text), Ok(None), "{text}");
+    fn every_escape_is_read() {
+        for (text, read) in
+            [(r#"a\n\t\r\b\f\\\""#, "a\n\t\r\u{8}\u{c}\\\""), (r"\u00e9\uD83D\uDE00\351\0xé", "é😀é\0xé")]
+        {
+            assert_eq!(unescaped(text).as_deref(), Ok(read), "{text}");
         }
     }
 
     #[test]
     fn unknown_escapes_are_told_at_their_backslash() {
-        for text in ["ab\\q\"", "ab\\u00g0\"", "ab\\uDE00\\uD83D\"", "ab\\uD83Dxxxxxxx\"", "ab\\400\"", "ab\\u+0e9\""] {
-            assert_eq!(string(text).unwrap_err().at, 2, "{text}");
+        for text in
+            ["ab\\q", "ab\\u00g0", "ab\\uDE00\\uD83D", "ab\\uD83Dxxxxxxx", "ab\\400", "ab\\u+0e9", "ab\\", "ab\\u00"]
+        {
+            assert_eq!(unescaped(text).map_err(|problem| problem.at), Err(2), "{text}");
         }
     }
 

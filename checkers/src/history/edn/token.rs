@@ -1,24 +1,24 @@
 //! The tokens of EDN: what stands between blanks, and where it stands.
 
-use std::borrow::Cow;
-
-use super::super::Value;
 use super::super::notation::Problem;
-use super::number::number;
-use super::text::{character, string};
+use super::text::{character, string_end};
 
-/// A token.
-#[derive(Clone, Debug, PartialEq)]
+/// A token. Numbers and escapes are not looked at before somebody asks for their value.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
     /// There is no more text.
     End,
     Nil,
     Bool(bool),
-    Number(Value),
+    Int(i64),
+    /// Any other number, as it is written.
+    Number(&'a str),
     /// Without its colon.
     Keyword(&'a str),
     Symbol(&'a str),
-    String(Cow<'a, str>),
+    String(&'a str),
+    /// A string with escapes, as it is written.
+    Escaped(&'a str),
     Character(char),
     Open(Bracket),
     /// A closing bracket; a set ends as a map does.
@@ -58,10 +58,10 @@ impl Token<'_> {
             Token::End => "the end of the text",
             Token::Nil => "nil",
             Token::Bool(_) => "a truth value",
-            Token::Number(_) => "a number",
+            Token::Int(_) | Token::Number(_) => "a number",
             Token::Keyword(_) => "a keyword",
             Token::Symbol(_) => "a symbol",
-            Token::String(_) => "a string",
+            Token::String(_) | Token::Escaped(_) => "a string",
             Token::Character(_) => "a character",
             Token::Open(Bracket::Round) => "a list",
             Token::Open(Bracket::Square) => "a vector",
@@ -76,6 +76,48 @@ impl Token<'_> {
 }
 
 const NO_TAG: &str = "found `#` without a tag behind it: expected `#tag value`, `#{…}` or `#_`";
+
+/// What a byte means for the token that it stands in or behind.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    /// It is part of the token.
+    Inside,
+    Blank,
+    /// It ends the token, and is no blank.
+    End,
+    /// It begins a character that may be blank.
+    Wide,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Inside; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b',' | b'\t'..=b'\r' => Class::Blank,
+            b';' | b'"' | b'\\' | b'(' | b')' | b'[' | b']' | b'{' | b'}' => Class::End,
+            0xc0.. => Class::Wide,
+            _ => Class::Inside,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// A number of few digits and nothing else, as nearly all are, and how long it is.
+#[inline]
+fn digits(text: &[u8]) -> Option<(i64, usize)> {
+    let mut number = 0;
+    for (length, byte) in text.iter().enumerate().take(19) {
+        if byte.is_ascii_digit() {
+            number = number * 10 + i64::from(byte - b'0');
+            continue;
+        }
+        let is_whole = matches!(CLASSES[usize::from(*byte)], Class::Blank | Class::End);
+        return (is_whole && length > 0 && (text[0] != b'0' || length == 1)).then_some((number, length));
+    }
+    None
+}
 
 /// Reads a text token by token.
 pub(super) struct Tokens<'a> {
@@ -104,6 +146,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next token, and where it begins.
+    #[inline]
     pub fn next(&mut self) -> Result<(usize, Token<'a>), Problem> {
         self.skip_blank();
         let at = self.at;
@@ -123,8 +166,8 @@ impl<'a> Tokens<'a> {
                 }
                 name => Token::Keyword(name),
             },
-            b'0'..=b'9' => self.number()?,
-            b'+' | b'-' if self.text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit) => self.number()?,
+            b'0'..=b'9' => self.number(),
+            b'+' | b'-' if self.text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit) => self.number(),
             b'\\' => self.character()?,
             b'#' => self.dispatch()?,
             b'^' => self.bracket(Token::Metadata),
@@ -148,59 +191,57 @@ impl<'a> Tokens<'a> {
     }
 
     /// Goes on to what is neither blank nor in a comment.
+    #[inline]
     fn skip_blank(&mut self) {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
-            match byte {
-                b' ' | b',' | b'\t'..=b'\r' => self.at += 1,
-                b';' => {
-                    let rest = &bytes[self.at..];
-                    self.at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-                }
-                0xc0.. => match self.text[self.at..].chars().next().filter(|char| char.is_whitespace()) {
+            match CLASSES[usize::from(byte)] {
+                Class::Blank => self.at += 1,
+                Class::Wide => match self.text[self.at..].chars().next().filter(|char| char.is_whitespace()) {
                     Some(blank) => self.at += blank.len_utf8(),
                     None => return,
                 },
-                _ => return,
+                Class::End if byte == b';' => {
+                    let rest = &bytes[self.at..];
+                    self.at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+                }
+                Class::End | Class::Inside => return,
             }
         }
     }
 
     /// The text from a byte up to the next blank, bracket, quote or comment, which is gone past.
+    #[inline]
     fn word(&mut self, from: usize) -> &'a str {
-        let bytes = self.text.as_bytes();
-        let ends = |at: usize| match bytes[at] {
-            b'\t'..=b'\r' | b' ' | b',' | b';' | b'"' | b'\\' | b'(' | b')' | b'[' | b']' | b'{' | b'}' => true,
-            0xc0.. => self.text[at..].starts_with(char::is_whitespace),
-            _ => false,
+        let ends = |(at, &byte): (usize, &u8)| match CLASSES[usize::from(byte)] {
+            Class::Inside => false,
+            Class::Blank | Class::End => true,
+            Class::Wide => self.text[from + at..].starts_with(char::is_whitespace),
         };
-        let end = (from..bytes.len()).find(|&at| ends(at)).unwrap_or(bytes.len());
+        let rest = &self.text.as_bytes()[from..];
+        let end = from + rest.iter().enumerate().position(ends).unwrap_or(rest.len());
         self.at = end;
         &self.text[from..end]
     }
 
-    fn number(&mut self) -> Result<Token<'a>, Problem> {
+    fn number(&mut self) -> Token<'a> {
         let at = self.at;
-        number(self.word(at)).map(Token::Number).map_err(|sentence| Problem::new(at, sentence))
+        if let Some((number, length)) = digits(&self.text.as_bytes()[at..]) {
+            self.at += length;
+            return Token::Int(number);
+        }
+        Token::Number(self.word(at))
     }
 
     fn string(&mut self) -> Result<Token<'a>, Problem> {
         let begin = self.at + 1;
-        match string(&self.text[begin..]) {
-            Ok(Some((string, quote))) => {
-                self.at = begin + quote + 1;
-                Ok(Token::String(string))
-            }
-            Ok(None) => {
-                self.at = self.text.len();
-                Err(Problem::new(self.at, "found the end of the text inside a string: expected `\"`"))
-            }
-            Err(problem) => {
-                let problem = problem.behind(begin);
-                self.at = problem.at;
-                Err(problem)
-            }
-        }
+        let Some((length, escaped)) = string_end(&self.text.as_bytes()[begin..]) else {
+            self.at = self.text.len();
+            return Err(Problem::new(self.at, "found the end of the text inside a string: expected `\"`"));
+        };
+        self.at = begin + length + 1;
+        let text = &self.text[begin..begin + length];
+        Ok(if escaped { Token::Escaped(text) } else { Token::String(text) })
     }
 
     fn character(&mut self) -> Result<Token<'a>, Problem> {

@@ -7,6 +7,8 @@ use super::super::Value;
 use super::super::json::KEY_NESTING;
 use super::super::notation::Problem;
 use super::super::value::NESTING;
+use super::number::number;
+use super::text::unescaped;
 use super::token::{Bracket, Token, Tokens};
 
 /// Reads the forms of a text.
@@ -78,7 +80,7 @@ impl<'a> Forms<'a> {
                     metadata = Some(at);
                     self.skip_next(depth.inside(at)?)?;
                 }
-                ((at, token @ (Token::End | Token::Close(_))), Some(_)) => return Err(no_form(at, &token)),
+                ((at, token @ (Token::End | Token::Close(_))), Some(_)) => return Err(no_form(at, token)),
                 (placed, _) => return Ok(placed),
             }
         }
@@ -89,36 +91,38 @@ impl<'a> Forms<'a> {
         Ok(match token {
             Token::Nil => Value::Nil,
             Token::Bool(truth) => Value::Bool(truth),
-            Token::Number(number) => number,
+            Token::Int(number) => Value::Int(number),
+            Token::Number(written) => number(written).map_err(|sentence| Problem::new(at, sentence))?,
             Token::Keyword(text) | Token::Symbol(text) => Value::text(text),
-            Token::String(text) => Value::Text(text.into_owned().into_boxed_str()),
+            Token::String(text) => Value::text(text),
+            Token::Escaped(text) => Value::Text(unescape(at, text)?.into_boxed_str()),
             Token::Character(char) => Value::text(char.encode_utf8(&mut [0; 4])),
             Token::Open(bracket @ (Bracket::Square | Bracket::Round)) => self.list(bracket, depth.inside(at)?)?,
             Token::Open(Bracket::Set) => self.set(at, depth)?,
             Token::Open(Bracket::Curly) => self.map(at, None, depth)?,
             Token::Namespace(name) => match self.tokens.next()? {
                 (_, Token::Open(Bracket::Curly)) => self.map(at, Some(name), depth)?,
-                (at, other) => return Err(no_form(at, &other)),
+                (at, other) => return Err(no_form(at, other)),
             },
             Token::Tag(_) => {
                 let depth = depth.inside(at)?;
                 let (at, token) = self.first_token(depth)?;
                 self.value(at, token, depth)?
             }
-            Token::End | Token::Close(_) | Token::Discard | Token::Metadata => return Err(no_form(at, &token)),
+            Token::End | Token::Close(_) | Token::Discard | Token::Metadata => return Err(no_form(at, token)),
         })
     }
 
     /// Goes past the form that begins with a token; it is well-formed, or a problem.
-    pub(super) fn skip(&mut self, at: usize, token: &Token<'a>, depth: Depth) -> Result<(), Problem> {
+    pub(super) fn skip(&mut self, at: usize, token: Token<'a>, depth: Depth) -> Result<(), Problem> {
         match token {
             Token::Open(bracket) => {
                 let inner = depth.inside(at)?;
                 let mut forms = 0;
                 loop {
-                    match self.item(*bracket, inner)? {
-                        Some((at, token)) => self.skip(at, &token, inner)?,
-                        None if *bracket == Bracket::Curly && forms % 2 == 1 => {
+                    match self.item(bracket, inner)? {
+                        Some((at, token)) => self.skip(at, token, inner)?,
+                        None if bracket == Bracket::Curly && forms % 2 == 1 => {
                             return Err(no_value(self.tokens.at() - 1));
                         }
                         None => return Ok(()),
@@ -128,19 +132,20 @@ impl<'a> Forms<'a> {
             }
             Token::Tag(_) | Token::Namespace(_) => self.skip_next(depth.inside(at)?),
             Token::End | Token::Close(_) | Token::Discard | Token::Metadata => Err(no_form(at, token)),
+            Token::Number(_) | Token::Escaped(_) => self.value(at, token, depth).map(drop),
             _ => Ok(()),
         }
     }
 
     fn skip_next(&mut self, depth: Depth) -> Result<(), Problem> {
         let (at, token) = self.first_token(depth)?;
-        self.skip(at, &token, depth)
+        self.skip(at, token, depth)
     }
 
     /// The token that the next form in a bracket begins with; `None` behind its end.
     pub(super) fn item(&mut self, bracket: Bracket, depth: Depth) -> Result<Option<Placed<'a>>, Problem> {
         let (at, token) = self.first_token(depth)?;
-        match &token {
+        match token {
             Token::Close(close) if close.closer() == bracket.closer() => Ok(None),
             Token::Close(close) => {
                 let (found, expected) = (close.closer(), bracket.closer());
@@ -204,7 +209,7 @@ impl<'a> Forms<'a> {
     }
 
     fn key(&mut self, at: usize, token: Token<'a>, namespace: Option<&str>, depth: Depth) -> Result<Value, Problem> {
-        match (namespace, &token) {
+        match (namespace, token) {
             (Some(namespace), Token::Keyword(name) | Token::Symbol(name)) => Ok(match name.strip_prefix("_/") {
                 Some(name) => Value::text(name),
                 None if name.contains('/') => Value::text(name),
@@ -239,8 +244,13 @@ impl<'a> Forms<'a> {
     }
 }
 
+/// What a string with escapes says whose opening quote is at a byte.
+pub(super) fn unescape(at: usize, text: &str) -> Result<String, Problem> {
+    unescaped(text).map_err(|problem| problem.behind(at + 1))
+}
+
 /// There is no form where one must be.
-fn no_form(at: usize, token: &Token<'_>) -> Problem {
+fn no_form(at: usize, token: Token<'_>) -> Problem {
     Problem::new(at, format_args!("found {}: expected a form of EDN", token.kind()))
 }
 

@@ -55,12 +55,12 @@ impl<'de> Visitor<'de> for AnEvent<'_> {
         let missing =
             |name| A::Error::custom(format_args!("found no {name}: expected an event with process, type and f"));
         let value = value.unwrap_or_default();
-        let function = function.or_else(|| function_of(&value).map(|name| self.names.id_of(name)));
+        let function = function.flatten().or_else(|| function_of(&value).map(|name| self.names.id_of(name)));
         Ok(BatchedEvent {
             at: self.at,
             index: index.flatten(),
             time: time.flatten(),
-            who: who.unwrap_or(Who::Unsaid),
+            who: who.flatten().unwrap_or(Who::Unsaid),
             event_type: event_type.ok_or_else(|| missing("type"))?,
             function: function.ok_or_else(|| missing("f"))?,
             key,
@@ -153,55 +153,63 @@ impl Visitor<'_> for ANumber {
 struct AProcess<'n>(&'n mut Names);
 
 impl<'de> DeserializeSeed<'de> for AProcess<'_> {
-    type Value = Who;
+    type Value = Option<Who>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Who, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<Who>, D::Error> {
         json.deserialize_any(self)
     }
 }
 
 impl Visitor<'_> for AProcess<'_> {
-    type Value = Who;
+    type Value = Option<Who>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("process: a whole number from 0 to 4294967295, or a name")
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Who, E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Option<Who>, E> {
         match u32::try_from(number) {
-            Ok(number) => Ok(Who::Client(number)),
+            Ok(number) => Ok(Some(Who::Client(number))),
             Err(_) => Err(E::invalid_value(serde::de::Unexpected::Unsigned(number), &self)),
         }
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Who, E> {
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Option<Who>, E> {
         Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self))
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Who, E> {
-        Who::named(name, self.0).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(name), &self))
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Option<Who>, E> {
+        Who::named(name, self.0).map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(name), &self))
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Who>, E> {
+        Ok(None)
     }
 }
 
 struct AFunction<'n>(&'n mut Names);
 
 impl<'de> DeserializeSeed<'de> for AFunction<'_> {
-    type Value = Name;
+    type Value = Option<Name>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Name, D::Error> {
-        json.deserialize_str(self)
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<Name>, D::Error> {
+        json.deserialize_any(self)
     }
 }
 
 impl Visitor<'_> for AFunction<'_> {
-    type Value = Name;
+    type Value = Option<Name>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("f: the name of a function")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-        Ok(self.0.id_of(name))
+    fn visit_str<E>(self, name: &str) -> Result<Option<Name>, E> {
+        Ok(Some(self.0.id_of(name)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Name>, E> {
+        Ok(None)
     }
 }
 
