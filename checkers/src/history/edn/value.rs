@@ -8,7 +8,7 @@ use super::super::json::KEY_NESTING;
 use super::super::notation::Problem;
 use super::super::value::NESTING;
 use super::number::number;
-use super::text::unescaped;
+use super::text::{character, unescaped};
 use super::token::{Bracket, Token, Tokens};
 
 /// Reads the forms of a text.
@@ -90,13 +90,17 @@ impl<'a> Forms<'a> {
     pub(super) fn value(&mut self, at: usize, token: Token<'a>, depth: Depth) -> Result<Value, Problem> {
         Ok(match token {
             Token::Nil => Value::Nil,
-            Token::Bool(truth) => Value::Bool(truth),
+            Token::True => Value::Bool(true),
+            Token::False => Value::Bool(false),
             Token::Int(number) => Value::Int(number),
             Token::Number(written) => number(written).map_err(|sentence| Problem::new(at, sentence))?,
             Token::Keyword(text) | Token::Symbol(text) => Value::text(text),
             Token::String(text) => Value::text(text),
             Token::Escaped(text) => Value::Text(unescape(at, text)?.into_boxed_str()),
-            Token::Character(char) => Value::text(char.encode_utf8(&mut [0; 4])),
+            Token::Character(written) => match character(written) {
+                Ok(char) => Value::text(char.encode_utf8(&mut [0; 4])),
+                Err(sentence) => return Err(Problem::new(at, sentence)),
+            },
             Token::Open(bracket @ (Bracket::Square | Bracket::Round)) => self.list(bracket, depth.inside(at)?)?,
             Token::Open(Bracket::Set) => self.set(at, depth)?,
             Token::Open(Bracket::Curly) => self.map(at, None, depth)?,
@@ -132,7 +136,7 @@ impl<'a> Forms<'a> {
             }
             Token::Tag(_) | Token::Namespace(_) => self.skip_next(depth.inside(at)?),
             Token::End | Token::Close(_) | Token::Discard | Token::Metadata => Err(no_form(at, token)),
-            Token::Number(_) | Token::Escaped(_) => self.value(at, token, depth).map(drop),
+            Token::Number(_) | Token::Escaped(_) | Token::Character(_) => self.value(at, token, depth).map(drop),
             _ => Ok(()),
         }
     }
