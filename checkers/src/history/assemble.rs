@@ -165,3 +165,90 @@ impl Assembly {
 fn broken(place: impl Fn() -> Place, rule: BrokenRule) -> Wrong {
     (place(), rule.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Outcome, Value, read, write_json_lines};
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        read("h", text.as_bytes()).unwrap_err().to_string()
+    }
+
+    const COMPLETIONS: &str = "{:type :ok, :process 3, :value [[:append x 1]], :time 5, :index 7}\n\
+         {:process :nemesis, :type :info, :f :kill}\n\
+         {:type :info, :process 1, :f :txn, :value [[:append x 2]], :error :timeout}\n\
+         {:type :fail, :process 3, :f nil, :value [[:append x 3] [:r y]]}\n";
+
+    #[test]
+    fn completions_of_transactions_alone_are_operations_without_real_time() {
+        let history = read("h", COMPLETIONS.as_bytes()).unwrap();
+        assert!(!history.has_real_time());
+        let seen: Vec<_> = (history.operations())
+            .map(|operation| (operation.index(), operation.process(), operation.outcome(), operation.invoked()))
+            .collect();
+        assert_eq!(seen, [(7, 3, Outcome::Ok, 0), (2, 1, Outcome::Info, 2), (3, 3, Outcome::Fail, 3)]);
+        for operation in history.operations() {
+            assert_eq!((operation.function(), operation.completed()), ("txn", operation.invoked()));
+            assert_eq!(operation.argument(), operation.result());
+        }
+        assert_eq!(history.operation(super::super::OperationId(1)).error(), Some(&Value::text("timeout")));
+    }
+
+    #[test]
+    fn completions_alone_are_written_as_such() {
+        let write = |history: &History| {
+            let mut lines = Vec::new();
+            write_json_lines(history, &mut lines).unwrap();
+            lines
+        };
+        let lines = write(&read("h", COMPLETIONS.as_bytes()).unwrap());
+        assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), 4);
+        assert_eq!(write(&read("h", &lines[..]).unwrap()), lines);
+    }
+
+    #[test]
+    fn a_completion_without_its_invocation_is_refused_where_anything_else_was_invoked_or_done() {
+        let nothing_open = "h:1:1: process 3 completes txn, but has nothing open";
+        let invocation = "{:type :invoke, :process 9, :f :txn, :value []}\n";
+        assert!(error_of(&format!("{COMPLETIONS}{invocation}")).starts_with(nothing_open));
+        assert!(error_of(&format!("{COMPLETIONS}{{:type :ok, :process 9, :f :read}}")).starts_with(nothing_open));
+        assert!(error_of(&format!("{invocation}{COMPLETIONS}")).starts_with(&nothing_open.replace("1:1", "2:1")));
+    }
+
+    #[test]
+    fn where_no_event_says_its_process_one_process_did_everything() {
+        let text = "{:type :invoke, :f :read}\n{:type :ok, :f :read}\n{:type :invoke, :f :read, :process nil}\n";
+        let history = read("h", text.as_bytes()).unwrap();
+        assert_eq!((history.len(), history.operation(super::super::OperationId(1)).process()), (2, 0));
+        assert!(history.has_real_time());
+        assert!(
+            error_of(&format!("{text}{text}")).starts_with("h:4:1: found no process: expected an event with process")
+        );
+        assert!(
+            error_of(&format!("{text}{{:type :ok, :f :read, :process 0}}"))
+                .starts_with("h:4:1: found a process, but the events before have none")
+        );
+        assert!(
+            error_of(&format!("{invoke}{text}", invoke = "{:type :invoke, :f :x, :process 5}\n"))
+                .starts_with("h:2:1: found no process")
+        );
+    }
+
+    #[test]
+    fn completions_alone_without_a_process_are_of_a_process_each() {
+        let text = "{\"type\":\"ok\",\"value\":[[\"r\",1,null]]}\n".repeat(3);
+        let history = read("h", text.as_bytes()).unwrap();
+        assert_eq!(history.operations().map(|operation| operation.process()).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_process_may_go_on_after_an_operation_of_unknown_outcome() {
+        let text = "{:type :invoke, :f :w, :process 0, :value 1}\n{:type :info, :f :w, :process 0, :value 1}\n\
+                    {:type :invoke, :f :w, :process 0, :value 2, :time 9}\n{:type :ok, :f :w, :process 0, :value 3, :time 4}\n";
+        let history = read("h", text.as_bytes()).unwrap();
+        let outcomes: Vec<_> = history.operations().map(|operation| operation.outcome()).collect();
+        assert_eq!(outcomes, [Outcome::Info, Outcome::Ok]);
+        assert_eq!(history.operation(super::super::OperationId(1)).result(), &Value::Int(3));
+    }
+}

@@ -388,10 +388,10 @@ mod tests {
                     let json = json.replace(&format!("\"{kind},"), &format!("\"{kind}\","));
                     let json = json.replace(&format!("\"{f},"), &format!("\"{f}\",")).replace(value, "[7,\"é\\n\"]");
                     let _ = match format {
-                        0 => write!(text, "{json}\n"),
-                        1 => write!(text, "{}{json}\n", if text.is_empty() { '[' } else { ',' }),
+                        0 => writeln!(text, "{json}"),
+                        1 => writeln!(text, "{}{json}", if text.is_empty() { '[' } else { ',' }),
                         2 => write!(text, "{line}{between}"),
-                        _ => write!(text, "INFO  jepsen.util - {process}\t:{kind}\t:{f}\t{value}\n"),
+                        _ => writeln!(text, "INFO  jepsen.util - {process}\t:{kind}\t:{f}\t{value}"),
                     };
                 }
                 if pretty && matches!(format, 1 | 2) {

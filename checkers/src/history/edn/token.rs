@@ -115,8 +115,8 @@ const CLASSES: [Class; 256] = {
 #[inline]
 fn digits(text: &[u8]) -> Option<(i64, usize)> {
     let mut number = 0;
-    for (length, byte) in text.iter().enumerate().take(19) {
-        if byte.is_ascii_digit() {
+    for (length, byte) in text.iter().enumerate() {
+        if byte.is_ascii_digit() && length < 18 {
             number = number * 10 + i64::from(byte - b'0');
             continue;
         }
