@@ -76,7 +76,7 @@ pub fn read_file_with(path: &Path, options: &ReadOptions) -> Result<History, Rea
 /// # Errors
 /// [`ReadError::Io`] when the source cannot be read at all, and [`ReadError::BrokenOff`] when it or its compression
 /// breaks later. [`ReadError::Malformed`], with its place, for text of no known format, for what the format does not
-/// allow, for invalid UTF-8, for a line or an event of more than 64 MiB, for values nested more than 100 deep, and for
+/// allow, for invalid UTF-8, for a line or an event of more than 32 MiB, for values nested more than 100 deep, and for
 /// an event that breaks a rule of histories: see [`BrokenRule`](super::BrokenRule). It is the first in the order of the
 /// text. What stands in fields that histories do not have must be well-formed, and is not looked at otherwise.
 ///

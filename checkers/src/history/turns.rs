@@ -28,7 +28,7 @@ use super::read::{Origin, ReadOptions};
 use super::{History, Limit, Place, ReadError};
 
 /// The longest line, and the longest event in other formats, in bytes.
-pub(super) const LONGEST: usize = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+pub(super) const LONGEST: usize = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
 /// Reads a text in some notation.
 pub(super) fn read<N: Notation>(
