@@ -3,6 +3,7 @@
 mod array;
 mod event;
 mod lines;
+mod plain;
 mod value;
 
 pub(super) use array::JsonArray;

@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 use super::super::batch::{Batch, BatchedEvent, Names};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::sentence;
+use super::{plain, sentence};
 
 /// One JSON array of objects. serde_json reads each object, and what is between them is read here.
 pub(in super::super) struct JsonArray;
@@ -75,6 +75,9 @@ fn expected(state: State) -> &'static str {
 /// The event that begins at a byte of the text, and where it ends.
 fn event(text: &str, at: usize, names: &mut Names) -> Result<(BatchedEvent, usize), Stop> {
     let rest = &text[at..];
+    if let Some((event, end)) = plain::event(rest, at as u32, names) {
+        return Ok((event, at + end));
+    }
     let mut json = serde_json::Deserializer::from_str(rest);
     match (AnEvent { names, at: at as u32 }).deserialize(&mut json) {
         Ok(event) => Ok((event, at + json.into_iter::<IgnoredAny>().byte_offset())),

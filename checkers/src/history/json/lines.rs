@@ -6,7 +6,7 @@ use serde::de::DeserializeSeed;
 use super::super::batch::{Batch, BatchedEvent, Names};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::sentence;
+use super::{plain, sentence};
 
 /// One JSON object a line; blank lines are nothing.
 pub(in super::super) struct JsonLines;
@@ -50,9 +50,13 @@ pub(in super::super) fn each_line(
 }
 
 fn event(line: &str, at: usize, names: &mut Names) -> Result<BatchedEvent, Problem> {
-    let mut json = serde_json::Deserializer::from_str(line);
     let blank = line.len() - line.trim_ascii_start().len();
-    let event = AnEvent { names, at: (at + blank) as u32 }.deserialize(&mut json).map_err(|error| problem(&error))?;
+    let begin = (at + blank) as u32;
+    if let Some((event, _)) = plain::event(&line[blank..], begin, names).filter(|(_, end)| blank + end == line.len()) {
+        return Ok(event);
+    }
+    let mut json = serde_json::Deserializer::from_str(line);
+    let event = AnEvent { names, at: begin }.deserialize(&mut json).map_err(|error| problem(&error))?;
     json.end().map_err(|error| {
         let problem = problem(&error);
         let read = line.get(..problem.at).unwrap_or_default();
