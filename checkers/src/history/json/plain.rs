@@ -15,43 +15,21 @@ pub(super) fn event(text: &str, at: u32, names: &mut Names) -> Option<(BatchedEv
     let (mut index, mut time, mut who, mut event_type) = (None, None, Who::Unsaid, None);
     let (mut function, mut key, mut value): (Option<Name>, _, _) = (None, None, Value::Nil);
     loop {
-        let name = plain.string()?;
+        let field = plain.field()?;
         plain.expect(b':')?;
-        let field = match name {
-            "index" => {
-                index = Some(plain.counted()?);
-                0
-            }
-            "time" => {
-                time = Some(plain.counted()?);
-                1
-            }
-            "process" => {
-                who = Who::Client(u32::try_from(plain.counted()?).ok()?);
-                2
-            }
-            "type" => {
-                event_type = Some(EventType::from_name(plain.string()?)?);
-                3
-            }
-            "f" => {
-                function = Some(names.id_of(plain.string()?));
-                4
-            }
-            "key" => {
-                key = Some(plain.value(LISTS)?);
-                5
-            }
-            "value" => {
-                value = plain.value(LISTS)?;
-                6
-            }
-            _ => return None,
-        };
-        if known & (1 << field) != 0 {
+        match field {
+            Field::Index => index = Some(plain.counted()?),
+            Field::Time => time = Some(plain.counted()?),
+            Field::Process => who = Who::Client(u32::try_from(plain.counted()?).ok()?),
+            Field::Type => event_type = Some(plain.event_type()?),
+            Field::F => function = Some(names.id_of(plain.string()?)),
+            Field::Key => key = Some(plain.value(LISTS)?),
+            Field::Value => value = plain.value(LISTS)?,
+        }
+        if known & (1 << field as u8) != 0 {
             return None;
         }
-        known |= 1 << field;
+        known |= 1 << field as u8;
         match plain.next()? {
             b',' => {}
             b'}' => break,
@@ -62,6 +40,17 @@ pub(super) fn event(text: &str, at: u32, names: &mut Names) -> Option<(BatchedEv
     let event_type = event_type?;
     let event = BatchedEvent { at, event_type, who, function, index, time, key, value, error: None };
     Some((event, plain.at))
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Index,
+    Time,
+    Process,
+    Type,
+    F,
+    Key,
+    Value,
 }
 
 /// How many lists may lie in each other.
@@ -89,6 +78,41 @@ impl<'a> Plain<'a> {
 
     fn expect(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then_some(())
+    }
+
+    /// Goes past a word in quotes, if it stands next.
+    fn quoted(&mut self, word_and_quote: &str) -> bool {
+        let found = self.text.as_bytes()[self.at..].starts_with(word_and_quote.as_bytes());
+        if found {
+            self.at += word_and_quote.len();
+        }
+        found
+    }
+
+    fn field(&mut self) -> Option<Field> {
+        self.expect(b'"')?;
+        let (name, field) = match self.text.as_bytes().get(self.at..self.at + 2)? {
+            b"in" => ("index\"", Field::Index),
+            b"ti" => ("time\"", Field::Time),
+            b"pr" => ("process\"", Field::Process),
+            b"ty" => ("type\"", Field::Type),
+            b"f\"" => ("f\"", Field::F),
+            b"ke" => ("key\"", Field::Key),
+            b"va" => ("value\"", Field::Value),
+            _ => return None,
+        };
+        self.quoted(name).then_some(field)
+    }
+
+    fn event_type(&mut self) -> Option<EventType> {
+        self.expect(b'"')?;
+        let types = [
+            ("invoke\"", EventType::Invoke),
+            ("ok\"", EventType::Ok),
+            ("fail\"", EventType::Fail),
+            ("info\"", EventType::Info),
+        ];
+        types.into_iter().find(|(word, _)| self.quoted(word)).map(|(_, event_type)| event_type)
     }
 
     fn string(&mut self) -> Option<&'a str> {
