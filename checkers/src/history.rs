@@ -27,6 +27,7 @@ mod independent;
 mod interner;
 mod json;
 mod log;
+mod merge;
 mod notation;
 mod pieces;
 mod read;

@@ -46,6 +46,14 @@ proptest! {
     }
 
     #[test]
+    fn a_soup_of_tokens_is_read_or_refused_with_its_place(
+        head in prop::sample::select(HEADS),
+        tokens in vec(prop::sample::select(TOKENS), 0..40),
+    ) {
+        assert_tells_the_place(&[head, tokens.concat().as_bytes()].concat())?;
+    }
+
+    #[test]
     fn a_damaged_file_is_read_or_refused_with_its_place(
         events in some_events(),
         damages in vec((any::<prop::sample::Index>(), a_damage()), 1..4),
@@ -171,6 +179,63 @@ const HEADS: &[&[u8]] = &[
     b"INFO ",
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
+];
+
+/// What the formats are made of.
+const TOKENS: &[&str] = &[
+    " ",
+    "\n",
+    ",",
+    ":",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    ")",
+    "#{",
+    "#_",
+    "^",
+    "#tag ",
+    "#:a",
+    "##Inf",
+    ";",
+    "\"",
+    "\\",
+    "\\u00e9",
+    "\\newline ",
+    "1",
+    "-0",
+    "0x1F ",
+    "017 ",
+    "16rFF ",
+    "12N ",
+    "1.5M ",
+    "1/2 ",
+    "1e400 ",
+    "99999999999999999999 ",
+    "nil ",
+    "null",
+    "true",
+    ":process 1 ",
+    ":type :ok ",
+    ":type :invoke ",
+    ":f :read ",
+    ":value [7 nil] ",
+    ":key x ",
+    ":error :no ",
+    "\"process\":2",
+    "\"type\":\"ok\"",
+    "\"f\":\"txn\"",
+    "\"value\":",
+    "[[\"r\",1,null]]",
+    "[[:append 1 2]]",
+    "}\n{:process 0 ",
+    "}\n{\"process\":0,",
+    "\nINFO  jepsen.util - 0\t:ok\t:read\t",
+    "é",
+    "\u{2003}",
+    "\0",
 ];
 
 #[derive(Clone, Debug)]

@@ -371,7 +371,26 @@ mod tests {
     }
 
     #[test]
+    fn files_of_another_kind_are_refused_with_what_was_found() {
+        assert!(error_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").starts_with("h:1:1: found `\\x89PNG`: expected a history"));
+        assert!(error_of(EVENT.replace("read", "r\0")).starts_with("h:1:36: control character"));
+        assert!(error_of("{:process 0 \0}").starts_with("h:1:13: found `\\u{0}`: expected a form of EDN"));
+        assert!(error_of("INFO  jepsen.util - 0 :invoke :read \0").starts_with("h:1:37: found `\\u{0}`"));
+        let directory = read_file(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
+        assert!(matches!(directory, ReadError::Io { .. }) && directory.to_string().contains("checkers: "));
+    }
+
+    #[test]
     fn invalid_utf_8_is_refused_at_its_byte() {
+        assert_eq!(
+            error_of([EVENT.as_bytes(), b"{\"f\":\"\xff\"}"].concat()),
+            "h:2:7: found the byte 0xff: expected UTF-8 text"
+        );
+        assert_eq!(
+            error_of(b"INFO  jepsen.util - 0\t:invoke\t:read\t\"\xc3\""),
+            "h:1:38: found the byte 0xc3: expected UTF-8 text"
+        );
+        assert_eq!(error_of(b"[{\"f\":\n\"\xed\xa0\x80\"}]"), "h:2:2: found the byte 0xed: expected UTF-8 text");
         assert_eq!(error_of(b"{:process 0\n:f \"\xc3\x28\"}"), "h:2:5: found the byte 0xc3: expected UTF-8 text");
     }
 

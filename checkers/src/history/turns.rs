@@ -11,24 +11,21 @@
 //! or brackets and commas are not what they seemed), whoever has the turn reads the piece again, behind what the pieces
 //! before left over. So the history, and the error if there is one, are those of reading piece after piece.
 //!
-//! Memory holds one piece and its events a thread, and what is left over: no more than [`LONGEST`].
+//! Memory holds one piece and its events a thread, and what is left over: no more than
+//! [`LONGEST`](super::merge::LONGEST).
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use memchr::{memchr_iter, memrchr};
-
 use super::assemble::Assembly;
 use super::batch::Batch;
-use super::notation::{Notation, Problem, Progress, Stop};
+use super::merge::{Merge, Reading};
+use super::notation::Notation;
 use super::pieces::{Behind, Piece, Pieces};
 use super::read::{Origin, ReadOptions};
-use super::{History, Limit, Place, ReadError};
-
-/// The longest line, and the longest event in other formats, in bytes.
-pub(super) const LONGEST: usize = if cfg!(test) { 1 << 20 } else { 32 << 20 };
+use super::{History, ReadError};
 
 /// Reads a text in some notation.
 pub(super) fn read<N: Notation>(
@@ -40,36 +37,25 @@ pub(super) fn read<N: Notation>(
 ) -> Result<History, ReadError> {
     let mut pieces = pieces;
     let beginning = notation.beginning();
-    let mut merge = Merge {
-        notation,
-        origin,
-        options,
-        turn: 0,
-        state: beginning,
-        left_over: Vec::new(),
-        tried: 0,
-        lines: 0,
-        column: 0,
-        bytes: 0,
-        assembly,
-        ended: None,
-    };
+    let mut merge = Merge::new(notation, origin, options, assembly);
     // A small text is one piece, and not worth a thread. A long one shows by its first piece how the others begin.
     let mut hand = Hand::default();
     if let Some(piece) = hand.take(&mut pieces) {
         hand.read(notation, beginning, &piece);
-        merge.take_turn(piece, &mut hand);
+        hand.merge(&mut merge, piece);
     }
     if options.threads <= 1 {
-        while merge.ended.is_none()
+        while !merge.has_ended()
             && let Some(piece) = hand.take(&mut pieces)
         {
-            hand.read(notation, merge.state, &piece);
-            merge.take_turn(piece, &mut hand);
+            if merge.is_between_events(merge.state()) {
+                hand.read(notation, merge.state(), &piece);
+            }
+            hand.merge(&mut merge, piece);
         }
-    } else if merge.ended.is_none() {
+    } else if !merge.has_ended() {
         let turns = Turns {
-            guess: merge.state,
+            guess: merge.state(),
             guessing: AtomicBool::new(true),
             pieces: Mutex::new(pieces),
             merge: Mutex::new(merge),
@@ -109,13 +95,13 @@ impl<N: Notation, R: Read + Send> Turns<'_, N, R> {
                 hand.read(notation, self.guess, &piece);
             }
             let mut merge = lock(&self.merge);
-            while merge.turn != piece.number && merge.ended.is_none() {
+            while merge.turn() != piece.number && !merge.has_ended() {
                 merge = self.passed.wait(merge).unwrap_or_else(PoisonError::into_inner);
             }
-            if merge.ended.is_some() {
+            if merge.has_ended() {
                 return;
             }
-            merge.take_turn(piece, &mut hand);
+            hand.merge(&mut merge, piece);
             self.guessing.store(merge.is_between_events(self.guess), Ordering::Relaxed);
             drop(merge);
             self.passed.notify_all();
@@ -134,7 +120,7 @@ struct WakeOthers<'t, 'a, N: Notation, R>(&'t Turns<'a, N, R>);
 impl<N: Notation, R> Drop for WakeOthers<'_, '_, N, R> {
     fn drop(&mut self) {
         if thread::panicking() {
-            lock(&self.0.merge).ended = Some(Ok(()));
+            lock(&self.0.merge).give_up();
             self.0.passed.notify_all();
         }
     }
@@ -163,162 +149,9 @@ impl<S: Copy> Hand<S> {
         let more = !matches!(piece.behind, Behind::Nothing);
         self.reading = Some((guess, Reading::of(notation, &self.bytes, guess, more, &mut self.batch)));
     }
-}
 
-/// How reading a piece went.
-struct Reading<S> {
-    progress: Progress<S>,
-    /// The line ends in what was read, and the bytes behind the last.
-    lines: usize,
-    column: usize,
-}
-
-impl<S: Copy> Reading<S> {
-    /// Reads the events at the beginning of `bytes` into an empty batch.
-    fn of<N: Notation<State = S>>(notation: &N, bytes: &[u8], state: S, more: bool, batch: &mut Batch) -> Reading<S> {
-        batch.clear();
-        let (text, damage) = valid_text(bytes, more);
-        let mut progress = notation.read(text, state, more || damage.is_some(), batch);
-        match (&progress.stopped, damage) {
-            (Some(stop), damage) if stop.is_final(text.len()) || (!more && damage.is_none()) => {}
-            (_, Some(problem)) => progress.stopped = Some(Stop { problem, seen: 0 }),
-            (Some(_), None) => progress.stopped = None,
-            (None, None) => {}
-        }
-        let read = &bytes[..progress.consumed];
-        let lines = memchr_iter(b'\n', read).count();
-        Reading { progress, lines, column: memrchr(b'\n', read).map_or(read.len(), |newline| read.len() - newline - 1) }
-    }
-}
-
-/// The text at the beginning of `bytes`, and what is wrong with the byte behind it. With `more`, the last character may
-/// be incomplete.
-fn valid_text(bytes: &[u8], more: bool) -> (&str, Option<Problem>) {
-    let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return (text, None),
-        Err(error) => error,
-    };
-    let (valid, rest) = bytes.split_at(error.valid_up_to());
-    let text = std::str::from_utf8(valid).unwrap_or_default();
-    if error.error_len().is_none() && more {
-        return (text, None);
-    }
-    (text, Some(Problem::new(valid.len(), format_args!("found the byte 0x{:02x}: expected UTF-8 text", rest[0]))))
-}
-
-/// The history so far, and where in the text it ends.
-struct Merge<'a, N: Notation> {
-    notation: &'a N,
-    origin: Origin<'a>,
-    options: &'a ReadOptions,
-    /// The piece that comes next.
-    turn: u64,
-    /// The state behind the text that is merged.
-    state: N::State,
-    /// The text behind that.
-    left_over: Vec<u8>,
-    /// How much of what is left over was read in vain.
-    tried: usize,
-    /// The line ends in the text that is merged, and the bytes behind the last.
-    lines: usize,
-    column: usize,
-    /// The bytes of all pieces so far.
-    bytes: u64,
-    assembly: Assembly,
-    ended: Option<Result<(), ReadError>>,
-}
-
-impl<N: Notation> Merge<'_, N> {
-    /// Whether the next piece begins with an event, in this state.
-    fn is_between_events(&self, state: N::State) -> bool {
-        self.left_over.is_empty() && self.state == state
-    }
-
-    /// Merges the next piece.
-    fn take_turn(&mut self, piece: Piece, hand: &mut Hand<N::State>) {
-        self.turn += 1;
-        self.bytes += hand.bytes.len() as u64;
-        let guessed = hand.reading.take().filter(|(guess, _)| self.is_between_events(*guess));
-        let merged = match guessed {
-            Some((_, reading)) => self.merge(&hand.bytes, reading, &mut hand.batch),
-            None => self.read_again(hand, !matches!(piece.behind, Behind::Nothing)),
-        };
-        self.ended = match (merged.and_then(|()| self.within_limits()), piece.behind) {
-            (Err(error), _) => Some(Err(error)),
-            (Ok(()), Behind::More) => None,
-            (Ok(()), Behind::Nothing) => Some(Ok(())),
-            (Ok(()), Behind::Broken(source)) => {
-                let place = self.place(&self.left_over, self.left_over.len());
-                Some(Err(self.origin.broken_off(place, self.bytes, source)))
-            }
-        };
-    }
-
-    /// Reads a piece behind what the pieces before left over.
-    fn read_again(&mut self, hand: &mut Hand<N::State>, more: bool) -> Result<(), ReadError> {
-        let mut text = std::mem::take(&mut self.left_over);
-        text.extend_from_slice(&hand.bytes);
-        // Text that holds no whole event is not read again before there is twice as much of it.
-        if more && text.len() < 2 * self.tried && text.len() <= LONGEST {
-            self.left_over = text;
-            return Ok(());
-        }
-        let reading = Reading::of(self.notation, &text, self.state, more, &mut hand.batch);
-        self.merge(&text, reading, &mut hand.batch)
-    }
-
-    /// Adds what was read of a text.
-    fn merge(&mut self, text: &[u8], reading: Reading<N::State>, batch: &mut Batch) -> Result<(), ReadError> {
-        let Reading { progress, lines, column } = reading;
-        let start = (self.lines, self.column);
-        let added = self.assembly.add(batch, |at| place_behind(start, text, at));
-        added.map_err(|(place, problem)| self.origin.malformed(place, problem))?;
-        if let Some(Stop { problem, .. }) = progress.stopped {
-            return Err(self.origin.malformed(self.place(text, problem.at), problem.sentence));
-        }
-        let left_over = &text[progress.consumed..];
-        if left_over.len() > LONGEST {
-            let problem = format!("found {} of more than {} MiB: expected a shorter one", N::UNIT, LONGEST >> 20);
-            return Err(self.origin.malformed(self.place(text, progress.consumed), problem));
-        }
-        self.left_over.extend_from_slice(left_over);
-        self.tried = left_over.len();
-        self.state = progress.state;
-        self.column = if lines == 0 { self.column + column } else { column };
-        self.lines += lines;
-        Ok(())
-    }
-
-    /// The place of a byte of a text that begins where the merged one ends.
-    fn place(&self, text: &[u8], at: usize) -> Place {
-        place_behind((self.lines, self.column), text, at)
-    }
-
-    fn within_limits(&self) -> Result<(), ReadError> {
-        let allowed = self.options.max_bytes.filter(|&allowed| self.assembly.bytes() as u64 > allowed);
-        let memory = allowed.map(|allowed| Limit::Memory { allowed });
-        let late = self.options.deadline.is_some_and(|deadline| std::time::Instant::now() > deadline);
-        match memory.or(late.then_some(Limit::Time)) {
-            None => Ok(()),
-            Some(what) => {
-                let place = self.place(&[], 0);
-                Err(self.origin.over_budget(what, self.assembly.events(), self.bytes, place))
-            }
-        }
-    }
-
-    fn finish(self) -> Result<History, ReadError> {
-        self.ended.unwrap_or(Ok(()))?;
-        self.assembly.finish().map_err(|(place, problem)| self.origin.malformed(place, problem))
-    }
-}
-
-/// The place of a byte of a text, before which there are so many line ends and so many bytes on the same line.
-fn place_behind((lines, column): (usize, usize), text: &[u8], at: usize) -> Place {
-    let before = &text[..at.min(text.len())];
-    match memrchr(b'\n', before) {
-        None => Place { line: lines + 1, column: column + at + 1 },
-        Some(newline) => Place { line: lines + 1 + memchr_iter(b'\n', before).count(), column: at - newline },
+    fn merge<N: Notation<State = S>>(&mut self, merge: &mut Merge<'_, N>, piece: Piece) {
+        merge.take_turn(piece, &self.bytes, self.reading.take(), &mut self.batch);
     }
 }
 
@@ -330,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
+    use super::super::notation::Progress;
     use super::super::read::read_in_pieces;
     use super::super::write_json_lines;
     use super::*;
