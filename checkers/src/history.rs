@@ -192,14 +192,10 @@ impl History {
 
     /// How much memory the history takes, in bytes: its columns and its values, about.
     pub fn bytes(&self) -> usize {
-        let ids = self.function.capacity() + self.key.capacity() + self.argument.capacity() + self.result.capacity();
-        let positions = self.process.capacity() + self.invoked.capacity() + self.completed.capacity();
-        let numbers = self.invoked_at.capacity() + self.completed_at.capacity() + self.index.capacity();
-        (ids + positions) * size_of::<u32>()
-            + numbers * size_of::<u64>()
-            + self.outcome.capacity()
-            + self.errors.capacity() * size_of::<(OperationId, ValueId)>()
-            + self.nemesis.capacity() * size_of::<NemesisEvent>()
+        let operation = 7 * size_of::<u32>() + 3 * size_of::<u64>() + size_of::<Outcome>();
+        self.len() * operation
+            + self.errors.len() * size_of::<(OperationId, ValueId)>()
+            + self.nemesis.len() * size_of::<NemesisEvent>()
             + self.values.bytes()
     }
 

@@ -92,8 +92,8 @@ impl Interner {
     /// How much memory this takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.heap
-            + self.values.capacity() * size_of::<Value>()
-            + self.dense.capacity() * size_of::<u32>()
+            + self.values.len() * size_of::<Value>()
+            + self.dense.len() * size_of::<u32>()
             // A control byte beside each.
             + self.others.capacity() * (size_of::<Other>() + 1)
     }
