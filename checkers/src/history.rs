@@ -6,25 +6,40 @@
 //!                                        └──write──► JSON Lines in Jepsen's names
 //! ```
 //!
+//! ```text
+//!   source ─compression─► text ─pieces─► pieces ─json, edn, log─► batches ─assemble─► HistoryBuilder
+//!                                        (many threads at once)   (in turns)
+//! ```
+//!
 //! Inside, a history is a table of operations in the order of their invocations. Every column is a vector of small
 //! integers; functions, keys and values are interned, so that a checker never compares strings or JSON.
 //!
 //! Order is the order of events, never time: simulated clocks tick in whole milliseconds and tie, recorded ones run
 //! backwards.
 
+mod assemble;
+mod batch;
 mod build;
+mod compression;
 mod edn;
 mod error;
+mod independent;
+mod interner;
 mod json;
 mod log;
+mod merge;
+mod notation;
+mod pieces;
 mod read;
+mod turns;
 mod value;
 mod write;
 
 pub use build::{BrokenRule, Event, EventType, HistoryBuilder, Process};
-pub use error::{Place, ReadError};
-pub use read::{Format, read, read_file};
-pub use value::{Interner, Value};
+pub use error::{Limit, Place, ReadError};
+pub use interner::Interner;
+pub use read::{Format, ReadOptions, read, read_file, read_file_with, read_with};
+pub use value::Value;
 pub use write::write_json_lines;
 
 /// A row of the history: the n-th operation to be invoked, from 0.
@@ -74,22 +89,33 @@ pub struct Operation<'a> {
 /// Operations of many processes on shared objects. See the [module](self) for what it looks like inside.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    pub(crate) process: Vec<u32>,
-    pub(crate) function: Vec<ValueId>,
-    pub(crate) key: Vec<Option<ValueId>>,
-    pub(crate) argument: Vec<ValueId>,
-    pub(crate) result: Vec<ValueId>,
-    pub(crate) outcome: Vec<Outcome>,
-    pub(crate) invoked: Vec<EventPosition>,
-    pub(crate) completed: Vec<EventPosition>,
-    pub(crate) invoked_at: Vec<Option<u64>>,
-    pub(crate) completed_at: Vec<Option<u64>>,
-    pub(crate) index: Vec<u64>,
-    pub(crate) errors: Vec<(OperationId, ValueId)>,
-    pub(crate) nemesis: Vec<NemesisEvent>,
-    pub(crate) events: u32,
-    pub(crate) values: Interner,
+    process: Vec<u32>,
+    function: Vec<ValueId>,
+    /// [`NO_KEY`] where the operation names none.
+    key: Vec<ValueId>,
+    argument: Vec<ValueId>,
+    result: Vec<ValueId>,
+    outcome: Vec<Outcome>,
+    invoked: Vec<EventPosition>,
+    completed: Vec<EventPosition>,
+    /// [`NO_TIME`] where the source says none.
+    invoked_at: Vec<u64>,
+    /// [`NO_TIME`] where the source says none.
+    completed_at: Vec<u64>,
+    index: Vec<u64>,
+    errors: Vec<(OperationId, ValueId)>,
+    nemesis: Vec<NemesisEvent>,
+    events: u32,
+    /// Whether there was no invocation, and each completion became an operation.
+    completions_alone: bool,
+    values: Interner,
 }
+
+/// No key: no value has this id.
+const NO_KEY: ValueId = ValueId(u32::MAX);
+
+/// No time. A source that says this time, 584 years after its beginning, is taken for a nanosecond earlier.
+const NO_TIME: u64 = u64::MAX;
 
 /// An event that no client caused: a fault that began or ended, or a note. It has a place in the order of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +163,13 @@ impl History {
         Operation { history: self, id }
     }
 
+    /// Whether the events say which operation ended before which other began. They do not where the source recorded
+    /// completions alone, as tests of transactions do: then each operation is invoked and completed at the position of
+    /// its one event, and those positions order the operations of a process, but never those of two.
+    pub fn has_real_time(&self) -> bool {
+        !self.completions_alone
+    }
+
     /// What the nemesis did, in order.
     pub fn nemesis(&self) -> &[NemesisEvent] {
         &self.nemesis
@@ -155,6 +188,15 @@ impl History {
     /// All values of the history, interned.
     pub fn values(&self) -> &Interner {
         &self.values
+    }
+
+    /// How much memory the history takes, in bytes: its columns and its values, about.
+    pub fn bytes(&self) -> usize {
+        let operation = 7 * size_of::<u32>() + 3 * size_of::<u64>() + size_of::<Outcome>();
+        self.len() * operation
+            + self.errors.len() * size_of::<(OperationId, ValueId)>()
+            + self.nemesis.len() * size_of::<NemesisEvent>()
+            + self.values.bytes()
     }
 
     /// How many operations ended `ok`, `fail` and `info`.
@@ -188,6 +230,7 @@ impl History {
             errors: Vec::new(),
             nemesis: Vec::new(),
             events: self.events,
+            completions_alone: self.completions_alone,
             values: self.values.clone(),
         }
     }
@@ -224,7 +267,7 @@ impl<'a> Operation<'a> {
 
     /// The object it works on, where there is more than one.
     pub fn key_id(self) -> Option<ValueId> {
-        self.history.key[self.id.row()]
+        Some(self.history.key[self.id.row()]).filter(|&key| key != NO_KEY)
     }
 
     /// The object it works on, where there is more than one.
@@ -257,7 +300,8 @@ impl<'a> Operation<'a> {
         self.history.outcome[self.id.row()]
     }
 
-    /// The position of its invocation.
+    /// The position of its invocation; that of its completion where the source has no invocations: see
+    /// [`History::has_real_time`].
     pub fn invoked(self) -> EventPosition {
         self.history.invoked[self.id.row()]
     }
@@ -270,12 +314,12 @@ impl<'a> Operation<'a> {
 
     /// When it was invoked, in nanoseconds, if the source says.
     pub fn invoked_at(self) -> Option<u64> {
-        self.history.invoked_at[self.id.row()]
+        Some(self.history.invoked_at[self.id.row()]).filter(|&time| time != NO_TIME)
     }
 
     /// When it completed, in nanoseconds, if it did and the source says.
     pub fn completed_at(self) -> Option<u64> {
-        self.history.completed_at[self.id.row()]
+        Some(self.history.completed_at[self.id.row()]).filter(|&time| time != NO_TIME)
     }
 
     /// Why it did not end `ok`, if the source says.

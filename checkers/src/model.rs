@@ -148,6 +148,17 @@ pub struct DoesNotFit {
 }
 
 impl DoesNotFit {
+    /// What is wrong with a history that has no order in real time, where one is asked for.
+    pub(crate) fn without_real_time(history: &History) -> Option<DoesNotFit> {
+        let first = history.operations().next().filter(|_| !history.has_real_time())?;
+        Some(DoesNotFit {
+            index: first.index(),
+            function: first.function().to_owned(),
+            model: "linearizable".to_owned(),
+            problem: "the history holds completions without invocations, and so no order in real time".to_owned(),
+        })
+    }
+
     /// The first operation of a history that a model refuses.
     pub(crate) fn first<M: Model>(history: &History, model: &M) -> Option<DoesNotFit> {
         history.operations().find_map(|operation| {

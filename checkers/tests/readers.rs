@@ -46,6 +46,14 @@ proptest! {
     }
 
     #[test]
+    fn a_soup_of_tokens_is_read_or_refused_with_its_place(
+        head in prop::sample::select(HEADS),
+        tokens in vec(prop::sample::select(TOKENS), 0..40),
+    ) {
+        assert_tells_the_place(&[head, tokens.concat().as_bytes()].concat())?;
+    }
+
+    #[test]
     fn a_damaged_file_is_read_or_refused_with_its_place(
         events in some_events(),
         damages in vec((any::<prop::sample::Index>(), a_damage()), 1..4),
@@ -76,28 +84,63 @@ proptest! {
     }
 }
 
-/// The histories that Jepsen, Knossos and Porcupine users recorded, where the folder with them is at hand.
+/// The histories that Jepsen, Knossos, Elle and Porcupine users recorded, where the folder with them is at hand.
 #[test]
 fn the_recorded_corpora_are_read_without_error() {
-    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    if !corpora.is_dir() {
-        eprintln!("skipped: there is no folder {}", corpora.display());
-        return;
-    }
+    let Some(corpora) = corpora() else { return };
     let mut files = Vec::new();
-    for folder in ["etcd", "knossos", "elle-cli/knossos", "kv", "generated"] {
+    for folder in ["causal", "elle", "elle-cli", "etcd", "generated", "knossos", "kv"] {
         files_under(&corpora.join(folder), &mut files);
     }
-    files.retain(|file| !file.to_string_lossy().contains("generated/") || file.to_string_lossy().contains("/cas-"));
-    assert!(files.len() > 100, "found only {} files in {}", files.len(), corpora.display());
+    assert!(files.len() > 200, "found only {} files in {}", files.len(), corpora.display());
     for file in files {
         let history = read_file(&file).unwrap_or_else(|error| panic!("{error}"));
         assert!(!history.is_empty() || history.nemesis().len() > 1, "{} is empty", file.display());
-        let mut lines = Vec::new();
-        write_json_lines(&history, &mut lines).unwrap();
-        let again = read("again", &lines[..]).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert_eq!(contents(&again), contents(&history), "{}", file.display());
+        assert_reads_back(&history, &file.display().to_string());
     }
+}
+
+/// Each line of this file holds a history of its own.
+#[test]
+fn the_histories_of_elles_own_tests_are_read_but_for_two_whose_process_does_many_things_at_once() {
+    let Some(corpora) = corpora() else { return };
+    let text = std::fs::read_to_string(corpora.join("elle-unit/elle-unit-corpus.jsonl")).unwrap();
+    let (mut alone, mut refused) = (0, 0);
+    for line in text.lines() {
+        let test: serde_json::Value = serde_json::from_str(line).unwrap();
+        let name = test["test"].as_str().unwrap();
+        match read(name, test["history"].to_string().as_bytes()) {
+            Ok(history) => {
+                alone += usize::from(!history.has_real_time());
+                assert_reads_back(&history, name);
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(
+                    error.to_string().contains("process 0 invokes txn while its txn (event 0) is still open"),
+                    "{error}"
+                );
+            }
+        }
+    }
+    assert!(alone > 40, "only {alone} histories of completions alone");
+    assert_eq!(refused, 2);
+}
+
+fn corpora() -> Option<PathBuf> {
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    if !corpora.is_dir() {
+        eprintln!("skipped: there is no folder {}", corpora.display());
+        return None;
+    }
+    Some(corpora)
+}
+
+fn assert_reads_back(history: &History, name: &str) {
+    let mut lines = Vec::new();
+    write_json_lines(history, &mut lines).unwrap();
+    let again = read("again", &lines[..]).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(contents(&again), contents(history), "{name}");
 }
 
 fn files_under(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -136,6 +179,63 @@ const HEADS: &[&[u8]] = &[
     b"INFO ",
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
+];
+
+/// What the formats are made of.
+const TOKENS: &[&str] = &[
+    " ",
+    "\n",
+    ",",
+    ":",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    ")",
+    "#{",
+    "#_",
+    "^",
+    "#tag ",
+    "#:a",
+    "##Inf",
+    ";",
+    "\"",
+    "\\",
+    "\\u00e9",
+    "\\newline ",
+    "1",
+    "-0",
+    "0x1F ",
+    "017 ",
+    "16rFF ",
+    "12N ",
+    "1.5M ",
+    "1/2 ",
+    "1e400 ",
+    "99999999999999999999 ",
+    "nil ",
+    "null",
+    "true",
+    ":process 1 ",
+    ":type :ok ",
+    ":type :invoke ",
+    ":f :read ",
+    ":value [7 nil] ",
+    ":key x ",
+    ":error :no ",
+    "\"process\":2",
+    "\"type\":\"ok\"",
+    "\"f\":\"txn\"",
+    "\"value\":",
+    "[[\"r\",1,null]]",
+    "[[:append 1 2]]",
+    "}\n{:process 0 ",
+    "}\n{\"process\":0,",
+    "\nINFO  jepsen.util - 0\t:ok\t:read\t",
+    "é",
+    "\u{2003}",
+    "\0",
 ];
 
 #[derive(Clone, Debug)]

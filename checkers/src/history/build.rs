@@ -3,7 +3,9 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{EventPosition, History, NEVER, NemesisEvent, OperationId, Outcome, Value, ValueId};
+use super::{
+    EventPosition, History, NEVER, NO_KEY, NO_TIME, NemesisEvent, Operation, OperationId, Outcome, Value, ValueId,
+};
 
 /// One line of a history, whatever the format that it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +37,6 @@ pub enum Process {
     Named(String),
 }
 
-impl Process {
-    /// The process with this name; `None` for digits, which are a number that somebody wrote as text.
-    pub(super) fn named(name: &str) -> Option<Process> {
-        let digits = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        (!digits).then(|| Process::Named(name.to_owned()))
-    }
-}
-
 /// The type of an event, in Jepsen's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
@@ -69,7 +63,13 @@ impl EventType {
 
     /// The type with this name.
     pub fn from_name(name: &str) -> Option<EventType> {
-        [EventType::Invoke, EventType::Ok, EventType::Fail, EventType::Info].into_iter().find(|t| t.name() == name)
+        match name {
+            "invoke" => Some(EventType::Invoke),
+            "ok" => Some(EventType::Ok),
+            "fail" => Some(EventType::Fail),
+            "info" => Some(EventType::Info),
+            _ => None,
+        }
     }
 }
 
@@ -132,8 +132,21 @@ pub enum BrokenRule {
 #[derive(Debug, Default)]
 pub struct HistoryBuilder {
     history: History,
-    open: FxHashMap<u32, OperationId>,
-    functions: FxHashMap<String, ValueId>,
+    open: OpenOperations,
+    functions: FxHashMap<Box<str>, ValueId>,
+}
+
+/// An event of a client, whose function is interned already.
+#[derive(Debug)]
+pub(super) struct ClientEvent {
+    pub index: Option<u64>,
+    pub time: Option<u64>,
+    pub process: u32,
+    pub event_type: EventType,
+    pub function: ValueId,
+    pub key: Option<Value>,
+    pub value: Value,
+    pub error: Option<Value>,
 }
 
 impl HistoryBuilder {
@@ -145,26 +158,19 @@ impl HistoryBuilder {
     /// Adds the next event, and gives its position.
     ///
     /// # Errors
-    /// The rule that the event breaks; the history is then as it was before.
+    /// The rule that the event breaks; the events and operations are then as they were before.
     pub fn push(&mut self, event: Event) -> Result<EventPosition, BrokenRule> {
-        let position = self.history.events;
-        if position == NEVER - 1 {
-            return Err(BrokenRule::TooLong);
+        let Event { index, time, process, event_type, function, key, value, error } = event;
+        match process {
+            Process::Named(process) => {
+                let position = self.next_position();
+                self.push_nemesis(NemesisEvent { position, time, process, event_type, function, value })
+            }
+            Process::Client(process) => {
+                let function = self.function(&function);
+                self.push_client(ClientEvent { index, time, process, event_type, function, key, value, error })
+            }
         }
-        match event.process {
-            Process::Named(process) => self.history.nemesis.push(NemesisEvent {
-                position,
-                time: event.time,
-                process,
-                event_type: event.event_type,
-                function: event.function,
-                value: event.value,
-            }),
-            Process::Client(process) if event.event_type == EventType::Invoke => self.invoke(process, event)?,
-            Process::Client(process) => self.complete(process, event)?,
-        }
-        self.history.events += 1;
-        Ok(position)
     }
 
     /// The position that the next event will have.
@@ -178,50 +184,120 @@ impl HistoryBuilder {
         self.history
     }
 
-    fn invoke(&mut self, process: u32, event: Event) -> Result<(), BrokenRule> {
-        if let Some(&id) = self.open.get(&process) {
+    /// The interned name of a function.
+    pub(super) fn function(&mut self, name: &str) -> ValueId {
+        if let Some(&id) = self.functions.get(name) {
+            return id;
+        }
+        let id = self.history.values.intern(Value::text(name));
+        self.functions.insert(name.into(), id);
+        id
+    }
+
+    /// What a process has open.
+    pub(super) fn open_operation(&self, process: u32) -> Option<Operation<'_>> {
+        self.open.of(process).map(|id| self.history.operation(id))
+    }
+
+    /// How much memory the history takes so far, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.history.bytes()
+    }
+
+    /// Adds an event of the nemesis, whose position is the next one.
+    pub(super) fn push_nemesis(&mut self, event: NemesisEvent) -> Result<EventPosition, BrokenRule> {
+        let position = self.claim_position()?;
+        debug_assert_eq!(event.position, position, "the nemesis acts at the next position");
+        self.history.nemesis.push(event);
+        self.history.events += 1;
+        Ok(position)
+    }
+
+    /// Adds an event of a client.
+    pub(super) fn push_client(&mut self, event: ClientEvent) -> Result<EventPosition, BrokenRule> {
+        let position = self.claim_position()?;
+        match event.event_type {
+            EventType::Invoke => self.invoke(event)?,
+            EventType::Ok | EventType::Fail | EventType::Info => self.complete(event)?,
+        }
+        self.history.events += 1;
+        Ok(position)
+    }
+
+    /// Adds an operation of which only the completion is known: it has no place in real time.
+    pub(super) fn push_alone(&mut self, event: ClientEvent) -> Result<EventPosition, BrokenRule> {
+        let position = self.claim_position()?;
+        let history = &mut self.history;
+        history.completions_alone = true;
+        let id = OperationId(history.process.len() as u32);
+        let value = history.values.intern(event.value);
+        history.process.push(event.process);
+        history.function.push(event.function);
+        history.key.push(event.key.map_or(NO_KEY, |key| history.values.intern(key)));
+        history.argument.push(value);
+        history.result.push(value);
+        history.outcome.push(outcome_of(event.event_type));
+        history.invoked.push(position);
+        history.completed.push(position);
+        history.invoked_at.push(NO_TIME);
+        history.completed_at.push(told(event.time));
+        history.index.push(event.index.unwrap_or(u64::from(position)));
+        if let Some(error) = event.error {
+            history.errors.push((id, history.values.intern(error)));
+        }
+        history.events += 1;
+        Ok(position)
+    }
+
+    fn claim_position(&self) -> Result<EventPosition, BrokenRule> {
+        if self.history.events == NEVER - 1 { Err(BrokenRule::TooLong) } else { Ok(self.history.events) }
+    }
+
+    fn name_of(&self, function: ValueId) -> String {
+        match self.history.value(function) {
+            Value::Text(name) => name.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    fn invoke(&mut self, event: ClientEvent) -> Result<(), BrokenRule> {
+        let process = event.process;
+        if let Some(id) = self.open.of(process) {
             let open = self.history.operation(id);
             return Err(BrokenRule::StillOpen {
                 process,
-                function: event.function,
+                function: self.name_of(event.function),
                 open: open.function().to_owned(),
                 opened: open.invoked(),
             });
         }
-        let function = match self.functions.get(&event.function) {
-            Some(&id) => id,
-            None => {
-                let id = self.history.values.intern(Value::text(&event.function));
-                self.functions.insert(event.function, id);
-                id
-            }
-        };
         let history = &mut self.history;
         let id = OperationId(history.process.len() as u32);
         history.process.push(process);
-        history.function.push(function);
-        history.key.push(event.key.map(|key| history.values.intern(key)));
+        history.function.push(event.function);
+        history.key.push(event.key.map_or(NO_KEY, |key| history.values.intern(key)));
         history.argument.push(history.values.intern(event.value));
         history.result.push(ValueId::NIL);
         history.outcome.push(Outcome::Info);
         history.invoked.push(history.events);
         history.completed.push(NEVER);
-        history.invoked_at.push(event.time);
-        history.completed_at.push(None);
+        history.invoked_at.push(told(event.time));
+        history.completed_at.push(NO_TIME);
         history.index.push(event.index.unwrap_or(u64::from(history.events)));
-        self.open.insert(process, id);
+        self.open.begin(process, id);
         Ok(())
     }
 
-    fn complete(&mut self, process: u32, event: Event) -> Result<(), BrokenRule> {
-        let Some(&id) = self.open.get(&process) else {
-            return Err(BrokenRule::NothingOpen { process, function: event.function });
+    fn complete(&mut self, event: ClientEvent) -> Result<(), BrokenRule> {
+        let process = event.process;
+        let Some(id) = self.open.of(process) else {
+            return Err(BrokenRule::NothingOpen { process, function: self.name_of(event.function) });
         };
         let open = self.history.operation(id);
-        if open.function() != event.function {
+        if open.function_id() != event.function {
             return Err(BrokenRule::OtherFunction {
                 process,
-                function: event.function,
+                function: self.name_of(event.function),
                 open: open.function().to_owned(),
                 opened: open.invoked(),
             });
@@ -231,25 +307,78 @@ impl HistoryBuilder {
         {
             return Err(BrokenRule::OtherKey {
                 process,
-                function: event.function,
+                function: self.name_of(event.function),
                 key: key.clone(),
                 opened_key: opened_key.clone(),
             });
         }
-        self.open.remove(&process);
+        self.open.end(process);
         let history = &mut self.history;
         let row = id.row();
         history.result[row] = history.values.intern(event.value);
-        history.outcome[row] = match event.event_type {
-            EventType::Ok => Outcome::Ok,
-            EventType::Fail => Outcome::Fail,
-            EventType::Info | EventType::Invoke => Outcome::Info,
-        };
+        history.outcome[row] = outcome_of(event.event_type);
         history.completed[row] = history.events;
-        history.completed_at[row] = event.time;
+        history.completed_at[row] = told(event.time);
         if let Some(error) = event.error {
             history.errors.push((id, history.values.intern(error)));
         }
         Ok(())
+    }
+}
+
+/// How an operation ended that has this completion.
+fn outcome_of(completion: EventType) -> Outcome {
+    match completion {
+        EventType::Ok => Outcome::Ok,
+        EventType::Fail => Outcome::Fail,
+        EventType::Info | EventType::Invoke => Outcome::Info,
+    }
+}
+
+/// A time as the columns hold it.
+fn told(time: Option<u64>) -> u64 {
+    time.map_or(NO_TIME, |time| time.min(NO_TIME - 1))
+}
+
+/// What each process has open. Processes are numbered from 0 in most histories, and those stand in a table.
+#[derive(Debug, Default)]
+struct OpenOperations {
+    low: Vec<u32>,
+    high: FxHashMap<u32, OperationId>,
+}
+
+/// The processes with a place in the table: 4 MB at most.
+const LOW: u32 = 1 << 20;
+
+/// No operation has this number: each has an event, and those are fewer.
+const NOTHING: u32 = u32::MAX;
+
+impl OpenOperations {
+    fn of(&self, process: u32) -> Option<OperationId> {
+        if process < LOW {
+            self.low.get(process as usize).filter(|&&id| id != NOTHING).map(|&id| OperationId(id))
+        } else {
+            self.high.get(&process).copied()
+        }
+    }
+
+    fn begin(&mut self, process: u32, id: OperationId) {
+        if process >= LOW {
+            self.high.insert(process, id);
+            return;
+        }
+        let place = process as usize;
+        if place >= self.low.len() {
+            self.low.resize((place + 1).next_power_of_two(), NOTHING);
+        }
+        self.low[place] = id.0;
+    }
+
+    fn end(&mut self, process: u32) {
+        if process < LOW {
+            self.low[process as usize] = NOTHING;
+        } else {
+            self.high.remove(&process);
+        }
     }
 }

@@ -9,41 +9,45 @@
 //! The columns are process, type, function and value, set apart by tabs or spaces; the value is EDN. A client's keyword
 //! where the value of a `:fail` or `:info` would be, and a fifth column behind one, says what went wrong.
 
-use std::io::BufRead;
+use super::EventType;
+use super::batch::{Batch, BatchedEvent, Names, Who};
+use super::edn::Forms;
+use super::json::each_line;
+use super::notation::{Notation, Problem, Progress};
+use super::value::Value;
 
-use clojure_reader::edn::Edn;
+/// Log lines; blank lines are nothing, and any other line is refused.
+pub(super) struct LogLines;
 
-use super::edn::{self, Keys, Problem};
-use super::read::{Lines, Origin};
-use super::{Event, EventType, History, Process, ReadError, Value};
+impl Notation for LogLines {
+    type State = ();
 
-/// Reads a history from log lines; blank lines are nothing, and any other line is refused.
-pub(super) fn read(origin: Origin<'_>, text: impl BufRead) -> Result<History, ReadError> {
-    let mut history = Keys::new(origin);
-    let mut lines = Lines::new(origin, text);
-    while let Some((number, line)) = lines.next()? {
-        let line = line.trim_end();
-        if line.is_empty() {
-            continue;
-        }
-        let event = event(line).map_err(|(at, problem)| origin.malformed(number, at + 1, problem))?;
-        history.push(event, (number, 1))?;
+    const UNIT: &'static str = "a line";
+
+    fn beginning(&self) {}
+
+    fn read(&self, text: &str, (): (), more: bool, batch: &mut Batch) -> Progress<()> {
+        each_line(text, more, |line, at| {
+            batch.events.push(event(line, at, &mut batch.names)?);
+            Ok(())
+        })
     }
-    history.finish()
 }
 
-fn event(line: &str) -> Result<Event, Problem> {
-    let Some(columns) = line.match_indices(" - ").find_map(|(at, dash)| columns(&line[at + dash.len()..])) else {
-        let problem = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
-        return Err((0, problem.to_owned()));
+fn event(line: &str, line_at: usize, names: &mut Names) -> Result<BatchedEvent, Problem> {
+    let mut dashes = line.match_indices(" - ");
+    let Some(columns) = dashes.find_map(|(at, dash)| columns(&line[at + dash.len()..], names)) else {
+        let sentence = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
+        return Err(Problem::new(0, sentence));
     };
-    let Columns { process, event_type, function, value: text } = columns;
-    let mut event = Event {
+    let Columns { who, event_type, function, value: text } = columns;
+    let mut event = BatchedEvent {
+        at: line_at as u32,
         index: None,
         time: None,
-        process,
+        who,
         event_type,
-        function: function.to_owned(),
+        function: names.id_of(function),
         key: None,
         value: Value::Nil,
         error: None,
@@ -51,22 +55,21 @@ fn event(line: &str) -> Result<Event, Problem> {
     if text.is_empty() {
         return Ok(event);
     }
-    let at = line.len() - text.len();
-    let (form, rest) = edn::read_form(text).map_err(|(inside, problem)| (at + inside, problem))?;
-    let value = edn::value(&form).map_err(|problem| (at, problem))?;
-    let may_have_error =
-        matches!(event.process, Process::Client(_)) && matches!(event_type, EventType::Fail | EventType::Info);
-    let rest = rest.trim_start();
+    let mut forms = Forms::new(text);
+    let (value, is_keyword) = forms.value_or_keyword().map_err(|problem| problem.behind(line.len() - text.len()))?;
+    let may_have_error = matches!(who, Who::Client(_)) && matches!(event_type, EventType::Fail | EventType::Info);
+    let rest = text[forms.at()..].trim_start();
     if !rest.is_empty() {
         if !may_have_error {
-            return Err((
-                line.len() - rest.len(),
-                format!("found `{rest}` behind the value: expected the end of the line"),
-            ));
+            let sentence = match rest.starts_with("INFO") {
+                true => "found a second event on the line: expected line feeds (LF) or CR LF between lines".to_owned(),
+                false => format!("found `{rest}` behind the value: expected the end of the line"),
+            };
+            return Err(Problem::new(line.len() - rest.len(), sentence));
         }
-        (event.value, event.error) = (value, Some(error(rest)));
-    } else if may_have_error && matches!(form, Edn::Key(_)) {
-        event.error = Some(value);
+        (event.value, event.error) = (value, Some(Box::new(error(rest))));
+    } else if may_have_error && is_keyword {
+        event.error = Some(Box::new(value));
     } else {
         event.value = value;
     }
@@ -74,7 +77,7 @@ fn event(line: &str) -> Result<Event, Problem> {
 }
 
 struct Columns<'a> {
-    process: Process,
+    who: Who,
     event_type: EventType,
     function: &'a str,
     /// The rest of the line.
@@ -82,19 +85,19 @@ struct Columns<'a> {
 }
 
 /// The columns of what stands behind ` - `, if it is an event.
-fn columns(text: &str) -> Option<Columns<'_>> {
+fn columns<'a>(text: &'a str, names: &mut Names) -> Option<Columns<'a>> {
     let text = text.trim_start();
     let text = text.strip_prefix("jepsen.util").map_or(text, str::trim_start);
     let (process, text) = column(text);
     let (event_type, text) = column(text);
     let (function, value) = column(text);
-    let process = match process.strip_prefix(':') {
-        Some(name) if !name.is_empty() => Process::named(name)?,
-        _ => Process::Client(process.parse().ok()?),
+    let who = match process.strip_prefix(':') {
+        Some(name) if !name.is_empty() => Who::named(name, names)?,
+        _ => Who::Client(process.parse().ok()?),
     };
     let event_type = EventType::from_name(event_type.strip_prefix(':')?)?;
     let function = function.strip_prefix(':').filter(|name| !name.is_empty())?;
-    Some(Columns { process, event_type, function, value })
+    Some(Columns { who, event_type, function, value })
 }
 
 /// The first column, and the text from the next one on.
@@ -105,13 +108,14 @@ fn column(text: &str) -> (&str, &str) {
 
 /// Jepsen logs errors with `str`: most are EDN, and the others are text.
 fn error(text: &str) -> Value {
-    let form = edn::read_form(text).ok().filter(|(_, rest)| rest.trim().is_empty());
-    form.and_then(|(form, _)| edn::value(&form).ok()).unwrap_or_else(|| Value::text(text))
+    let mut forms = Forms::new(text);
+    let value = forms.value_or_keyword().ok().filter(|_| text[forms.at()..].trim().is_empty());
+    value.map_or_else(|| Value::text(text), |(value, _)| value)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{OperationId, read};
+    use super::super::{History, OperationId, read};
     use super::*;
 
     fn history(text: &str) -> History {

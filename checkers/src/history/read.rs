@@ -1,15 +1,18 @@
-//! Reading a history from a file or a stream: which compression, which format, and then that format's reader.
+//! Reading a history from a file or a stream: which format it is, and then that format's reader.
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::Instant;
 
-use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-
-use super::{History, Place, ReadError, edn, json, log};
+use super::assemble::Assembly;
+use super::compression::decompressed;
+use super::edn::Edn;
+use super::json::{JsonArray, JsonLines};
+use super::log::LogLines;
+use super::pieces::Pieces;
+use super::{History, Limit, Place, ReadError, turns};
 
 /// How a history is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,51 +27,106 @@ pub enum Format {
     LogLines,
 }
 
+/// What reading may take. The default is all processors, and as much memory and time as it needs.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// How many threads read at once; 1 is the calling thread alone, which is enough for a text of less than 1 MiB.
+    pub threads: usize,
+    /// How much memory the history may take, in bytes, estimated from its columns and values. Beside it, reading takes
+    /// some MiB a thread, and as much as the longest event.
+    pub max_bytes: Option<u64>,
+    /// When reading must be done. It is looked at after each piece of about 1 MiB.
+    pub deadline: Option<Instant>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> ReadOptions {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        ReadOptions { threads, max_bytes: None, deadline: None }
+    }
+}
+
 /// Reads the history in a file; `-` is standard input. See [`read`].
 ///
 /// # Errors
 /// As [`read`], and when the file cannot be opened.
 pub fn read_file(path: &Path) -> Result<History, ReadError> {
+    read_file_with(path, &ReadOptions::default())
+}
+
+/// Reads the history in a file as [`read_file`] does, within limits.
+///
+/// # Errors
+/// As [`read_file`], and [`ReadError::OverBudget`] when a limit is passed.
+pub fn read_file_with(path: &Path, options: &ReadOptions) -> Result<History, ReadError> {
     if path == Path::new("-") {
-        return read("-", io::stdin().lock());
+        return read_with("-", io::stdin(), options);
     }
     let name = path.display().to_string();
     let file = File::open(path).map_err(|source| ReadError::Io { file: name.clone(), source })?;
-    read(&name, file)
+    read_with(&name, file, options)
 }
 
 /// Reads a history in any [`Format`], plain or compressed by gzip or zstd; all of that is told from its first bytes.
 /// `name` stands for the source in errors.
 ///
-/// JSON and log lines are read as a stream: memory holds the history and one event. EDN's text is held whole.
+/// The text is read as a stream and by all processors: memory holds the history, and a piece of text for each of them.
+/// The result and the error are the same for any number of threads.
 ///
 /// # Errors
-/// [`ReadError::Io`] when the source or its compression is broken. [`ReadError::Malformed`], with its place, for text
-/// of no known format, for what the format does not allow, for invalid UTF-8, for a line or an event of more than 256
-/// MiB, for values nested more than 100 deep, and for an event that breaks a rule of histories: see
-/// [`BrokenRule`](super::BrokenRule). What stands in fields that histories do not have is not looked at.
-pub fn read(name: &str, source: impl Read) -> Result<History, ReadError> {
-    let origin = Origin { file: name };
+/// [`ReadError::Io`] when the source cannot be read at all, and [`ReadError::BrokenOff`] when it or its compression
+/// breaks later. [`ReadError::Malformed`], with its place, for text of no known format, for what the format does not
+/// allow, for invalid UTF-8, for a line or an event of more than 32 MiB, for values nested more than 100 deep, and for
+/// an event that breaks a rule of histories: see [`BrokenRule`](super::BrokenRule). It is the first in the order of the
+/// text. What stands in fields that histories do not have must be well-formed, and is not looked at otherwise.
+///
+/// # Jepsen's liberties
+/// These are no errors: times that tie or run backwards; an `ok` whose value differs from that of its invocation; a
+/// process that goes on after an `info` (what it left behind stays open for ever); an invocation without completion.
+pub fn read(name: &str, source: impl Read + Send) -> Result<History, ReadError> {
+    read_with(name, source, &ReadOptions::default())
+}
+
+/// Reads a history as [`read`] does, within limits.
+///
+/// # Errors
+/// As [`read`], and [`ReadError::OverBudget`] when a limit is passed.
+pub fn read_with(name: &str, source: impl Read + Send, options: &ReadOptions) -> Result<History, ReadError> {
+    read_in_pieces(name, source, options, PIECE)
+}
+
+/// The size of the pieces that threads read.
+const PIECE: usize = 1 << 20;
+
+pub(super) fn read_in_pieces(
+    name: &str,
+    source: impl Read + Send,
+    options: &ReadOptions,
+    size: usize,
+) -> Result<History, ReadError> {
+    let origin = Origin::new(name);
     let mut text = decompressed(source).map_err(|error| origin.io(error))?;
     let mut head = Vec::new();
-    read_head(&mut text, &mut head).map_err(|error| origin.io(error))?;
+    if let Err(error) = read_head(&mut text, &mut head) {
+        if head.is_empty() {
+            return Err(origin.io(error));
+        }
+        text = Box::new(Broken(Some(error)));
+    }
     if head.starts_with(BYTE_ORDER_MARK) {
         head.drain(..BYTE_ORDER_MARK.len());
     }
     let Some(format) = format_of(&head) else {
         return Err(origin.unknown_format(&head));
     };
-    let text = Cursor::new(head).chain(text);
+    let pieces = Pieces::new(head, text, size);
     match format {
-        Format::JsonLines => json::read_lines(origin, text),
-        Format::JsonArray => json::read_array(origin, text),
-        Format::Edn => edn::read(origin, text),
-        Format::LogLines => log::read(origin, text),
+        Format::JsonLines => turns::read(&JsonLines, origin, pieces, Assembly::new(false), options),
+        Format::JsonArray => turns::read(&JsonArray, origin, pieces, Assembly::new(false), options),
+        Format::Edn => turns::read(&Edn, origin, pieces, Assembly::new(true), options),
+        Format::LogLines => turns::read(&LogLines, origin, pieces, Assembly::new(true), options),
     }
 }
-
-/// The longest line, and the longest event of a JSON array, in bytes.
-pub(super) const LONGEST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -79,21 +137,27 @@ const EXPECTED: &str = "expected a history: JSON Lines (`{\"process\":0,\"type\"
      array of such objects, EDN maps (`{:process 0, :type :invoke, :f :read}`) or log lines \
      (`INFO  jepsen.util - 0 :invoke :read nil`)";
 
-/// Reads up to the third byte that is not blank (the sixth, as a byte order mark may stand before): enough to tell the
-/// format.
-fn read_head(text: &mut impl BufRead, head: &mut Vec<u8>) -> io::Result<()> {
+/// Reads at least up to the third byte that is not blank (the sixth, as a byte order mark may stand before), if there is
+/// one: enough to tell the format.
+fn read_head(text: &mut impl Read, head: &mut Vec<u8>) -> io::Result<()> {
     let mut significant = 0;
     while significant < 6 && head.len() < BLANK_HEAD {
-        let more = text.fill_buf()?;
-        if more.is_empty() {
+        let known = head.len();
+        if text.by_ref().take(4096).read_to_end(head)? == 0 {
             break;
         }
-        significant += more.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
-        head.extend_from_slice(more);
-        let read = more.len();
-        text.consume(read);
+        significant += head[known..].iter().filter(|byte| !byte.is_ascii_whitespace()).count();
     }
     Ok(())
+}
+
+/// A source that broke while its head was read.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(self.0.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+    }
 }
 
 /// A format shows in its first three bytes that are not blank.
@@ -103,10 +167,16 @@ fn format_of(head: &[u8]) -> Option<Format> {
     match [next(), next(), next()] {
         [b'{', b'"' | b'}', _] => Some(Format::JsonLines),
         [b'[', b']', _] | [b'[', b'{', b'"' | b'}'] => Some(Format::JsonArray),
-        [b'{' | b'[' | b'(' | b'#' | b';', ..] => Some(Format::Edn),
+        [b'{' | b'[' | b'(', 0, _] => None,
+        [b'{' | b'[' | b'(' | b'#' | b';' | b'^', ..] => Some(Format::Edn),
         [b'I', b'N', b'F'] => Some(Format::LogLines),
         _ => None,
     }
+}
+
+/// Whether this is text of two bytes a character: by its byte order mark, or by its zeros.
+fn is_utf_16(head: &[u8]) -> bool {
+    matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{' | b'[' | b'(', ..] | [b'{' | b'[' | b'(', 0, ..])
 }
 
 /// Where text comes from, to say it in errors.
@@ -115,162 +185,51 @@ pub(super) struct Origin<'a> {
     file: &'a str,
 }
 
-impl Origin<'_> {
-    pub(super) fn malformed(self, line: usize, column: usize, problem: impl fmt::Display) -> ReadError {
-        let place = Place { line: line.max(1), column: column.max(1) };
+impl<'a> Origin<'a> {
+    pub(super) fn new(file: &'a str) -> Self {
+        Origin { file }
+    }
+
+    pub(super) fn malformed(self, place: Place, problem: impl fmt::Display) -> ReadError {
         ReadError::Malformed { file: self.file.to_owned(), place, problem: problem.to_string() }
     }
 
-    pub(super) fn io(self, source: io::Error) -> ReadError {
+    pub(super) fn broken_off(self, place: Place, bytes: u64, source: io::Error) -> ReadError {
+        match bytes {
+            0 => self.io(source),
+            _ => ReadError::BrokenOff { file: self.file.to_owned(), place, bytes, source },
+        }
+    }
+
+    pub(super) fn over_budget(self, what: Limit, events: u64, bytes: u64, place: Place) -> ReadError {
+        ReadError::OverBudget { file: self.file.to_owned(), what, events, bytes, place }
+    }
+
+    fn io(self, source: io::Error) -> ReadError {
         ReadError::Io { file: self.file.to_owned(), source }
     }
 
     fn unknown_format(self, head: &[u8]) -> ReadError {
+        if is_utf_16(head) {
+            let problem = "found UTF-16: expected UTF-8 text (`iconv -f UTF-16 -t UTF-8` makes it from this)";
+            return self.malformed(Place { line: 1, column: 1 }, problem);
+        }
         let Some(at) = head.iter().position(|byte| !byte.is_ascii_whitespace()) else {
             let found = if head.len() < BLANK_HEAD { "nothing" } else { "nothing but 64 KiB of blank space" };
-            return self.malformed(1, 1, format_args!("found {found}: {EXPECTED}"));
+            return self.malformed(Place { line: 1, column: 1 }, format_args!("found {found}: {EXPECTED}"));
         };
         let line_start = head[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         let line = 1 + head[..at].iter().filter(|&&byte| byte == b'\n').count();
         let end = head[at..].iter().position(u8::is_ascii_whitespace).map_or(head.len(), |length| at + length);
         let found = &head[at..end.min(at + 20)];
         let found = format_args!("found `{}`: {EXPECTED}", found.escape_ascii()).to_string();
-        self.malformed(line, 1 + at - line_start, found)
-    }
-}
-
-/// Lines of UTF-8, none longer than [`LONGEST`], numbered from 1.
-pub(super) struct Lines<'a, R> {
-    origin: Origin<'a>,
-    text: R,
-    line: Vec<u8>,
-    number: usize,
-}
-
-impl<'a, R: BufRead> Lines<'a, R> {
-    pub(super) fn new(origin: Origin<'a>, text: R) -> Self {
-        Lines { origin, text, line: Vec::new(), number: 0 }
-    }
-
-    /// The next line with its number; its end, `\n` or `\r\n`, is part of it.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, ReadError> {
-        self.line.clear();
-        let mut limited = (&mut self.text).take(LONGEST as u64 + 1);
-        let length = limited.read_until(b'\n', &mut self.line).map_err(|error| self.origin.io(error))?;
-        if length == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        if length > LONGEST {
-            let problem = "found a line of more than 256 MiB: expected a shorter one";
-            return Err(self.origin.malformed(self.number, LONGEST, problem));
-        }
-        match std::str::from_utf8(&self.line) {
-            Ok(line) => Ok(Some((self.number, line))),
-            Err(error) => {
-                let at = error.valid_up_to();
-                let problem = format_args!("found the byte 0x{:02x}: expected UTF-8 text", self.line[at]).to_string();
-                Err(self.origin.malformed(self.number, at + 1, problem))
-            }
-        }
-    }
-}
-
-/// The text inside a source, which may be compressed; its first four bytes say how.
-fn decompressed<'s>(mut source: impl Read + 's) -> io::Result<Box<dyn BufRead + 's>> {
-    let mut magic = Vec::with_capacity(4);
-    source.by_ref().take(4).read_to_end(&mut magic)?;
-    let kind = Compression::of(&magic);
-    let source = BufReader::with_capacity(BUFFER, Cursor::new(magic).chain(source));
-    Ok(match kind {
-        Compression::None => Box::new(source),
-        Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(source))),
-        Compression::Zstd => Box::new(BufReader::with_capacity(BUFFER, ZstdFrames::new(source))),
-    })
-}
-
-const BUFFER: usize = 64 << 10;
-
-enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    fn of(magic: &[u8]) -> Compression {
-        match magic {
-            [0x1f, 0x8b, ..] => Compression::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,
-            _ => Compression::None,
-        }
-    }
-}
-
-/// All frames of a zstd file: tools that compress in parallel write many, and ruzstd decodes one at a time.
-struct ZstdFrames<R> {
-    source: R,
-    decoder: FrameDecoder,
-}
-
-impl<R: BufRead> ZstdFrames<R> {
-    fn new(source: R) -> Self {
-        ZstdFrames { source, decoder: FrameDecoder::new() }
-    }
-
-    /// Begins the next frame with content, if there is one.
-    fn begin_frame(&mut self) -> io::Result<bool> {
-        loop {
-            if self.source.fill_buf()?.is_empty() {
-                return Ok(false);
-            }
-            match self.decoder.reset(&mut self.source) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    let length = u64::from(length);
-                    if io::copy(&mut (&mut self.source).take(length), &mut io::sink())? < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(error) => return Err(io::Error::other(error)),
-            }
-        }
-    }
-
-    fn verify_checksum(&self) -> io::Result<()> {
-        match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
-            (Some(expected), Some(found)) if expected != found => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("the zstd frame's checksum is {expected:08x}, but its content has {found:08x}"),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl<R: BufRead> Read for ZstdFrames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.decoder.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            if !self.decoder.is_finished() {
-                let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.source, one).map_err(io::Error::other)?;
-                continue;
-            }
-            self.verify_checksum()?;
-            if !self.begin_frame()? {
-                return Ok(0);
-            }
-        }
+        self.malformed(Place { line, column: 1 + at - line_start }, found)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Cursor, Write};
 
     use flate2::Compression as Level;
     use flate2::write::GzEncoder;
@@ -348,24 +307,97 @@ mod tests {
     }
 
     #[test]
-    fn broken_compression_is_an_error_of_the_source() {
-        let text = EVENT.repeat(100);
-        for whole in [gzip(&text), zstd(&text)] {
-            let cut = &whole[..whole.len() - 5];
-            assert!(matches!(read("h", cut), Err(ReadError::Io { .. } | ReadError::Malformed { .. })));
-            assert!(matches!(read("h", &cut[..6]), Err(ReadError::Io { .. })));
+    fn broken_compression_tells_where_the_text_so_far_ends() {
+        let text: String = (0..5000).map(|n| EVENT.replace('0', &(n * n).to_string())).collect();
+        let whole = gzip(&text);
+        let (place, bytes) = match read("h", &whole[..whole.len() * 3 / 4]) {
+            Err(ReadError::BrokenOff { place, bytes, .. }) => (place, bytes),
+            other => panic!("a cut file gave {other:?}"),
+        };
+        let before = &text[..bytes as usize];
+        assert_eq!(place.line, 1 + before.matches('\n').count());
+        assert_eq!(place.column, 1 + before.len() - before.rfind('\n').map_or(0, |newline| newline + 1));
+        assert!(matches!(read("h", &whole[..6]), Err(ReadError::Io { .. })));
+    }
+
+    #[test]
+    fn a_zstd_file_that_is_cut_is_said_to_be() {
+        let whole = zstd(&EVENT.repeat(100));
+        for length in [6, whole.len() / 2, whole.len() - 5] {
+            let error = error_of(&whole[..length]);
+            assert!(error.contains("the zstd file ends in the middle of a frame"), "{error}");
         }
     }
 
     #[test]
+    fn an_error_before_the_break_comes_first() {
+        let whole = gzip(&(EVENT.repeat(2) + &EVENT.replace('0', "1").repeat(1000)));
+        assert!(error_of(&whole[..whole.len() - 9]).starts_with("h:2:1: process 0 invokes read while"));
+    }
+
+    #[test]
+    fn utf_16_is_named() {
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            for text in [EVENT.to_owned(), format!("\u{feff}{EVENT}")] {
+                let bytes: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+                assert!(error_of(bytes).starts_with("h:1:1: found UTF-16: expected UTF-8 text"));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_end_in_carriage_returns_alone_are_refused_with_the_reason() {
+        assert!(
+            error_of(EVENT.replace('\n', "\r").repeat(2)).contains("found a second event behind a carriage return")
+        );
+        let log = "INFO  jepsen.util - 0\t:invoke\t:read\tnil\r".repeat(2);
+        assert!(error_of(log).contains("found a second event on the line: expected line feeds"));
+        assert_eq!(read("h", EVENT.replace('\n', "\r\n").as_bytes()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_limit_that_is_passed_tells_how_far_reading_came() {
+        let text: String = (0..5000).map(|n| EVENT.replace('0', &n.to_string())).collect();
+        let options = ReadOptions { max_bytes: Some(100_000), ..ReadOptions::default() };
+        let error = read_in_pieces("h", text.as_bytes(), &options, 4096).unwrap_err();
+        let ReadError::OverBudget { what: Limit::Memory { allowed: 100_000 }, events, bytes, .. } = error else {
+            panic!("{error}");
+        };
+        assert!((100..5000).contains(&events) && (4096..text.len() as u64).contains(&bytes), "{error}");
+        assert!(error.to_string().contains("the allowed memory of 100000 bytes ran out after"), "{error}");
+        let options = ReadOptions { deadline: Some(Instant::now()), ..ReadOptions::default() };
+        let late = read_with("h", text.as_bytes(), &options).unwrap_err();
+        assert!(late.to_string().contains("the allowed time ran out after"), "{late}");
+    }
+
+    #[test]
+    fn files_of_another_kind_are_refused_with_what_was_found() {
+        assert!(error_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").starts_with("h:1:1: found `\\x89PNG`: expected a history"));
+        assert!(error_of(EVENT.replace("read", "r\0")).starts_with("h:1:36: control character"));
+        assert!(error_of("{:process 0 \0}").starts_with("h:1:13: found `\\u{0}`: expected a form of EDN"));
+        assert!(error_of("INFO  jepsen.util - 0 :invoke :read \0").starts_with("h:1:37: found `\\u{0}`"));
+        let directory = read_file(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
+        assert!(matches!(directory, ReadError::Io { .. }) && directory.to_string().contains("checkers: "));
+    }
+
+    #[test]
     fn invalid_utf_8_is_refused_at_its_byte() {
+        assert_eq!(
+            error_of([EVENT.as_bytes(), b"{\"f\":\"\xff\"}"].concat()),
+            "h:2:7: found the byte 0xff: expected UTF-8 text"
+        );
+        assert_eq!(
+            error_of(b"INFO  jepsen.util - 0\t:invoke\t:read\t\"\xc3\""),
+            "h:1:38: found the byte 0xc3: expected UTF-8 text"
+        );
+        assert_eq!(error_of(b"[{\"f\":\n\"\xed\xa0\x80\"}]"), "h:2:2: found the byte 0xed: expected UTF-8 text");
         assert_eq!(error_of(b"{:process 0\n:f \"\xc3\x28\"}"), "h:2:5: found the byte 0xc3: expected UTF-8 text");
     }
 
     #[test]
     fn a_line_beyond_the_limit_is_refused() {
         let endless = Cursor::new(b"\n{\"f\":\"".to_vec()).chain(io::repeat(b'x'));
-        assert!(read("h", endless).unwrap_err().to_string().contains("found a line of more than 256 MiB"));
+        assert!(read("h", endless).unwrap_err().to_string().contains("found a line of more than 1 MiB"));
     }
 
     #[test]

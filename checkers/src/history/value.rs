@@ -1,11 +1,6 @@
-//! Values as histories hold them, and how they become integers.
+//! Values as histories hold them.
 
 use std::fmt;
-
-use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
-
-use super::ValueId;
 
 /// A value of an operation: an argument, a result, a key.
 ///
@@ -66,6 +61,23 @@ impl Value {
         }
     }
 
+    /// What the value holds beside its own place, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Value::Nil | Value::Bool(_) | Value::Int(_) => 0,
+            Value::Decimal(text) | Value::Text(text) => ALLOCATION + text.len(),
+            Value::List(items) => {
+                let inner = |item: &Value| size_of::<Value>() + item.heap_bytes();
+                ALLOCATION + items.iter().map(inner).sum::<usize>()
+            }
+            Value::Map(entries) => {
+                let inner =
+                    |(key, value): &(Value, Value)| size_of_val(key) * 2 + key.heap_bytes() + value.heap_bytes();
+                ALLOCATION + entries.iter().map(inner).sum::<usize>()
+            }
+        }
+    }
+
     /// What kind of value it is, for messages: `a number`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -84,6 +96,9 @@ impl From<i64> for Value {
         Value::Int(number)
     }
 }
+
+/// What an allocator takes for itself beside each piece of memory, about.
+const ALLOCATION: usize = 16;
 
 /// How deep the values of a file may nest: any reader of any format stays far from the end of its stack.
 pub(super) const NESTING: usize = 100;
@@ -124,53 +139,5 @@ impl fmt::Display for Value {
                 f.write_str("}")
             }
         }
-    }
-}
-
-/// Gives equal values equal ids, in the order in which they first came; [`ValueId::NIL`] is always nil.
-#[derive(Clone, Debug)]
-pub struct Interner {
-    values: IndexSet<Value, FxBuildHasher>,
-}
-
-impl Default for Interner {
-    fn default() -> Interner {
-        let mut values = IndexSet::with_hasher(FxBuildHasher);
-        values.insert(Value::Nil);
-        Interner { values }
-    }
-}
-
-impl Interner {
-    /// The id of a value, which is new if the value is.
-    ///
-    /// # Panics
-    /// At more than 2^32 distinct values.
-    pub fn intern(&mut self, value: Value) -> ValueId {
-        let (at, _) = self.values.insert_full(value);
-        ValueId(u32::try_from(at).expect("a history holds fewer than 2^32 distinct values"))
-    }
-
-    /// The value behind an id.
-    ///
-    /// # Panics
-    /// If the id is of another interner.
-    pub fn get(&self, id: ValueId) -> &Value {
-        &self.values[id.0 as usize]
-    }
-
-    /// The id of a value, if it is here.
-    pub fn find(&self, value: &Value) -> Option<ValueId> {
-        self.values.get_index_of(value).map(|at| ValueId(at as u32))
-    }
-
-    /// How many distinct values there are, nil included.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Never: nil is always here.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
     }
 }

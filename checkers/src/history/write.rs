@@ -12,7 +12,7 @@ use super::{EventPosition, EventType, History, NEVER, NemesisEvent, Operation, O
 /// ```
 ///
 /// `time`, `key` and `error` are left out where the history has none. Invocations carry the index of their operation,
-/// other events their position. Operations that never completed have no completion line. Reading the lines gives the
+/// other events their position. Where the source had completions alone, so has what is written. Operations that never completed have no completion line. Reading the lines gives the
 /// same history; one whose positions have gaps ([`History::restricted_to`]) comes back with the gaps closed.
 ///
 /// A JSON object has text for keys. So a key of a [`Value::Map`] that is not text is written as the JSON of that key,
@@ -30,7 +30,9 @@ pub fn write_json_lines(history: &History, out: &mut impl Write) -> io::Result<(
         .collect();
     completions.sort_unstable();
 
-    let mut invocations = history.operations().peekable();
+    // Where each operation is its completion and nothing else, no invocation is written.
+    let invocations = if history.has_real_time() { history.len() } else { 0 };
+    let mut invocations = history.operations().take(invocations).peekable();
     let mut completions = completions.into_iter().peekable();
     let mut nemesis = history.nemesis().iter().peekable();
     let mut lines = Vec::with_capacity(PIECE + PIECE / 4);
@@ -77,7 +79,9 @@ fn write_completion(operation: Operation<'_>, out: &mut Vec<u8>) -> io::Result<(
         Outcome::Fail => EventType::Fail,
         Outcome::Info => EventType::Info,
     };
-    write_head(u64::from(operation.completed()), operation.completed_at(), out)?;
+    let has_invocation = operation.history().has_real_time();
+    let index = if has_invocation { u64::from(operation.completed()) } else { operation.index() };
+    write_head(index, operation.completed_at(), out)?;
     write_number(operation.process(), out)?;
     write_what(event_type, operation.function(), out)?;
     write_key(operation.key(), out)?;

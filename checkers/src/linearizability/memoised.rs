@@ -21,9 +21,10 @@ impl<'a, M: Model> Modelled<'a, M> {
     /// Interns the calls, so that equal ones are one class.
     ///
     /// # Errors
-    /// The first operation that the model refuses.
+    /// The first operation that the model refuses, or a history without an order in real time.
     pub fn compile(history: &'a History, model: &'a M) -> Result<Modelled<'a, M>, DoesNotFit> {
-        if let Some(problem) = DoesNotFit::first(history, model) {
+        let problem = DoesNotFit::without_real_time(history).or_else(|| DoesNotFit::first(history, model));
+        if let Some(problem) = problem {
             return Err(problem);
         }
         let mut calls: IndexSet<ModelCall<'a>, FxBuildHasher> = IndexSet::default();

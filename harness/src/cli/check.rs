@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use serde::Serialize;
-use shakedown_checkers::history::read_file;
-use shakedown_checkers::{Budget, History, ModelName, Value, Verdict, linearizability};
+use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
+use shakedown_checkers::{Budget, History, ModelName, Undecided, Value, Verdict, linearizability};
 use shakedown_results::ExplanationRecord;
 
 use super::{CheckArguments, Status, Trouble, print, unknown};
@@ -41,6 +41,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         },
         initial: arguments.initial.as_deref().map(initial),
         memory: memory.as_u64() / at_once as u64,
+        threads: cores / at_once,
         seconds: Duration::try_from_secs_f64(arguments.max_seconds)
             .map_err(|error| Trouble(format!("--max-seconds {}: {error}", arguments.max_seconds)))?,
     };
@@ -134,13 +135,16 @@ struct Checking {
     initial: Option<Value>,
     /// Bytes, for one file.
     memory: u64,
+    /// For reading one file.
+    threads: usize,
     seconds: Duration,
 }
 
 struct Checked {
     file: String,
+    /// Nothing, if reading it took too much memory or time.
     history: History,
-    model: ModelName,
+    model: Option<ModelName>,
     guessed: Option<&'static str>,
     verdict: Verdict,
     unrecorded: usize,
@@ -160,44 +164,44 @@ fn told(checking: &Checking, file: &Path, json: bool) -> (Result<String, Trouble
 
 fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
     let begun = Instant::now();
-    let history = read_file(file)?;
     let name = file.display().to_string();
-    let model = match checking.model.or_else(|| ModelName::guess(&history)) {
+    let deadline = begun.checked_add(checking.seconds);
+    // The history has one half, what is done with it the other.
+    let half = Some(checking.memory / 2);
+    let checked = |history, model, verdict, unrecorded| Checked {
+        file: name.clone(),
+        history,
+        model,
+        guessed: checking.guessed,
+        verdict,
+        unrecorded,
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    let history = match read_file_with(file, &ReadOptions { threads: checking.threads, max_bytes: half, deadline }) {
+        Ok(history) => history,
+        Err(over @ ReadError::OverBudget { .. }) => {
+            let unknown = Verdict::Unknown(Undecided { reason: over.to_string() });
+            return Ok(checked(History::default(), checking.model, unknown, 0));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let model = match checking.model {
         Some(model) => model,
-        None => return Err(no_guess(&name, &history)),
+        None => ModelName::fit(&history).map_err(|missing| Trouble(format!("{name}: {missing}")))?,
     };
     let initial = checking.initial.as_ref();
-    // The history has the other half.
-    let budget = Budget {
-        configurations: u64::MAX,
-        bytes: Some(checking.memory / 2),
-        deadline: begun.checked_add(checking.seconds),
-    };
+    let budget = Budget { configurations: u64::MAX, bytes: half, deadline };
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
     let unrecorded = linearizability::unrecorded_reads(&history, model, initial);
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok(Checked { file: name, history, model, guessed: checking.guessed, verdict, unrecorded, seconds })
-}
-
-fn no_guess(name: &str, history: &History) -> Trouble {
-    let mut functions: Vec<&str> = history.operations().map(|operation| operation.function()).collect();
-    functions.sort_unstable();
-    functions.dedup();
-    let models: Vec<String> =
-        ModelName::ALL.iter().map(|model| format!("{} ({})", model.name(), model.functions().join(", "))).collect();
-    Trouble(format!(
-        "{name}: no model fits the operations {}; with --model, one of {} can be asked for",
-        functions.join(", "),
-        models.join("; ")
-    ))
+    Ok(checked(history, Some(model), verdict, unrecorded))
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
     schema: &'static str,
     file: &'a str,
-    model: &'static str,
+    model: Option<&'static str>,
     consistency: &'static str,
     verdict: &'static str,
     operations: usize,
@@ -248,7 +252,7 @@ impl Checked {
         Line {
             schema: "shakedown/verdict/1",
             file: &self.file,
-            model: self.model.name(),
+            model: self.model.map(ModelName::name),
             consistency: LINEARIZABLE,
             verdict: self.verdict.word(),
             operations: self.history.len(),
@@ -267,8 +271,8 @@ impl Checked {
 
     fn text(&self) -> String {
         let mut lines = vec![format!("{}: {}", self.file, self.verdict.word())];
-        if let Some(guessed) = self.guessed {
-            lines.push(format!("  checked as {}, {LINEARIZABLE} ({guessed})", self.model.name()));
+        if let (Some(guessed), Some(model)) = (self.guessed, self.model) {
+            lines.push(format!("  checked as {}, {LINEARIZABLE} ({guessed})", model.name()));
         }
         if self.unrecorded > 0 {
             let reads = self.unrecorded;

@@ -1,0 +1,254 @@
+//! How the events of a text become a history: each in its turn, and the rules that only the whole text can tell.
+//!
+//! # Completions alone
+//! Some tests of transactions record what happened and nothing else: every event is a completion. If no client event of
+//! a text is an invocation, and all of them are `txn`, then each completion is an operation of its own, whose argument
+//! and result are its value. Its process did them in the order of the file, and nothing says which of two processes was
+//! first: [`History::has_real_time`] is false. In any other history, a completion without its invocation is refused.
+//!
+//! # Events without a process
+//! Where no client event of a text says its process, one process did everything: it must complete each operation before
+//! it invokes the next. Completions alone are then of a process each. A text in which some events say it and others do
+//! not is refused.
+
+use super::batch::{Batch, BatchedEvent, Name, Names, Who};
+use super::build::{BrokenRule, ClientEvent};
+use super::independent::IndependentKeys;
+use super::{EventType, History, HistoryBuilder, NemesisEvent, Place, ValueId};
+
+/// A history in the making, from the events of a text.
+pub(super) struct Assembly {
+    history: HistoryBuilder,
+    /// For the formats in which pairs may hold keys.
+    keys: Option<IndependentKeys>,
+    /// Whether a client has invoked anything.
+    invoked: bool,
+    /// The first completion without an invocation before it, which is an error unless there are only such.
+    completed_alone: Option<(Place, String)>,
+    /// Whether client events say their process; the first one decides.
+    process_said: Option<bool>,
+    /// The functions of the batch at hand, interned.
+    functions: Vec<Option<ValueId>>,
+}
+
+const NO_PROCESS: &str = "found no process: expected an event with process, type and f (only a history of one process, \
+     which completes each operation before it invokes the next, may leave it out)";
+
+/// A place and what is wrong there.
+type Wrong = (Place, String);
+
+impl Assembly {
+    /// A history without events. `pairs_may_hold_keys` is true for the formats of [`IndependentKeys`].
+    pub fn new(pairs_may_hold_keys: bool) -> Assembly {
+        Assembly {
+            history: HistoryBuilder::new(),
+            keys: pairs_may_hold_keys.then(IndependentKeys::default),
+            invoked: false,
+            completed_alone: None,
+            process_said: None,
+            functions: Vec::new(),
+        }
+    }
+
+    /// How many events there are so far.
+    pub fn events(&self) -> u64 {
+        u64::from(self.history.next_position())
+    }
+
+    /// How much memory the history takes so far, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.history.bytes()
+    }
+
+    /// Adds the events of a batch, which is empty then. `place` turns their offsets into places.
+    pub fn add(&mut self, batch: &mut Batch, place: impl Fn(usize) -> Place) -> Result<(), Wrong> {
+        let Batch { events, names } = batch;
+        self.functions.clear();
+        self.functions.resize(names.len(), None);
+        for event in events.drain(..) {
+            let at = event.at as usize;
+            self.add_event(event, names, || place(at)).map_err(|wrong| self.misfit().unwrap_or(wrong))?;
+        }
+        names.clear();
+        Ok(())
+    }
+
+    /// The history of all events.
+    pub fn finish(self) -> Result<History, Wrong> {
+        if let Some(misfit) = self.misfit() {
+            return Err(misfit);
+        }
+        let mut history = self.history.finish();
+        if let Some(keys) = self.keys {
+            keys.take_apart(&mut history);
+        }
+        Ok(history)
+    }
+
+    fn misfit(&self) -> Option<Wrong> {
+        self.keys.as_ref().and_then(IndependentKeys::misfit)
+    }
+
+    fn add_event(&mut self, event: BatchedEvent, names: &Names, place: impl Fn() -> Place) -> Result<(), Wrong> {
+        let said = match event.who {
+            Who::Named(name) => return self.add_nemesis(event, name, names).map_err(|rule| broken(&place, rule)),
+            Who::Client(process) => Some(process),
+            Who::Unsaid => None,
+        };
+        if *self.process_said.get_or_insert(said.is_some()) != said.is_some() {
+            let problem = match said {
+                Some(_) => "found a process, but the events before have none: expected it in all events or in none",
+                None => NO_PROCESS,
+            };
+            return Err((place(), problem.to_owned()));
+        }
+        let function = names.get(event.function);
+        let alone = self.is_alone(&event, said, function, &place)?;
+        // Where nobody says who, completions alone are of a process each, and all other events of one.
+        let process = said.unwrap_or(if alone { self.history.next_position() } else { 0 });
+        if let Some(keys) = &mut self.keys {
+            keys.note(&event, function, self.history.open_operation(process), &place)?;
+        }
+        let known = &mut self.functions[event.function.0 as usize];
+        let event = ClientEvent {
+            index: event.index,
+            time: event.time,
+            process,
+            event_type: event.event_type,
+            function: *known.get_or_insert_with(|| self.history.function(function)),
+            key: event.key,
+            value: event.value,
+            error: event.error.map(|error| *error),
+        };
+        let added = if alone { self.history.push_alone(event) } else { self.history.push_client(event) };
+        added.map(drop).map_err(|rule| match said {
+            Some(_) => broken(&place, rule),
+            None => (place(), NO_PROCESS.to_owned()),
+        })
+    }
+
+    fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names) -> Result<(), BrokenRule> {
+        let event = NemesisEvent {
+            position: self.history.next_position(),
+            time: event.time,
+            process: names.get(name).to_owned(),
+            event_type: event.event_type,
+            function: names.get(event.function).to_owned(),
+            value: event.value,
+        };
+        self.history.push_nemesis(event).map(drop)
+    }
+
+    /// Whether the event is a completion among completions alone, as far as one can tell.
+    fn is_alone(
+        &mut self,
+        event: &BatchedEvent,
+        process: Option<u32>,
+        function: &str,
+        place: impl Fn() -> Place,
+    ) -> Result<bool, Wrong> {
+        if event.event_type == EventType::Invoke {
+            self.invoked = true;
+            return self.completed_alone.take().map_or(Ok(false), Err);
+        }
+        if self.invoked {
+            return Ok(false);
+        }
+        let first = self.completed_alone.get_or_insert_with(|| {
+            let rule = |process| BrokenRule::NothingOpen { process, function: function.to_owned() }.to_string();
+            (place(), process.map_or_else(|| NO_PROCESS.to_owned(), rule))
+        });
+        if function == "txn" { Ok(true) } else { Err(first.clone()) }
+    }
+}
+
+fn broken(place: impl Fn() -> Place, rule: BrokenRule) -> Wrong {
+    (place(), rule.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Outcome, Value, read, write_json_lines};
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        read("h", text.as_bytes()).unwrap_err().to_string()
+    }
+
+    const COMPLETIONS: &str = "{:type :ok, :process 3, :value [[:append x 1]], :time 5, :index 7}\n\
+         {:process :nemesis, :type :info, :f :kill}\n\
+         {:type :info, :process 1, :f :txn, :value [[:append x 2]], :error :timeout}\n\
+         {:type :fail, :process 3, :f nil, :value [[:append x 3] [:r y]]}\n";
+
+    #[test]
+    fn completions_of_transactions_alone_are_operations_without_real_time() {
+        let history = read("h", COMPLETIONS.as_bytes()).unwrap();
+        assert!(!history.has_real_time());
+        let seen: Vec<_> = (history.operations())
+            .map(|operation| (operation.index(), operation.process(), operation.outcome(), operation.invoked()))
+            .collect();
+        assert_eq!(seen, [(7, 3, Outcome::Ok, 0), (2, 1, Outcome::Info, 2), (3, 3, Outcome::Fail, 3)]);
+        for operation in history.operations() {
+            assert_eq!((operation.function(), operation.completed()), ("txn", operation.invoked()));
+            assert_eq!(operation.argument(), operation.result());
+        }
+        assert_eq!(history.operation(super::super::OperationId(1)).error(), Some(&Value::text("timeout")));
+    }
+
+    #[test]
+    fn completions_alone_are_written_as_such() {
+        let write = |history: &History| {
+            let mut lines = Vec::new();
+            write_json_lines(history, &mut lines).unwrap();
+            lines
+        };
+        let lines = write(&read("h", COMPLETIONS.as_bytes()).unwrap());
+        assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), 4);
+        assert_eq!(write(&read("h", &lines[..]).unwrap()), lines);
+    }
+
+    #[test]
+    fn a_completion_without_its_invocation_is_refused_where_anything_else_was_invoked_or_done() {
+        let nothing_open = "h:1:1: process 3 completes txn, but has nothing open";
+        let invocation = "{:type :invoke, :process 9, :f :txn, :value []}\n";
+        assert!(error_of(&format!("{COMPLETIONS}{invocation}")).starts_with(nothing_open));
+        assert!(error_of(&format!("{COMPLETIONS}{{:type :ok, :process 9, :f :read}}")).starts_with(nothing_open));
+        assert!(error_of(&format!("{invocation}{COMPLETIONS}")).starts_with(&nothing_open.replace("1:1", "2:1")));
+    }
+
+    #[test]
+    fn where_no_event_says_its_process_one_process_did_everything() {
+        let text = "{:type :invoke, :f :read}\n{:type :ok, :f :read}\n{:type :invoke, :f :read, :process nil}\n";
+        let history = read("h", text.as_bytes()).unwrap();
+        assert_eq!((history.len(), history.operation(super::super::OperationId(1)).process()), (2, 0));
+        assert!(history.has_real_time());
+        assert!(
+            error_of(&format!("{text}{text}")).starts_with("h:4:1: found no process: expected an event with process")
+        );
+        assert!(
+            error_of(&format!("{text}{{:type :ok, :f :read, :process 0}}"))
+                .starts_with("h:4:1: found a process, but the events before have none")
+        );
+        assert!(
+            error_of(&format!("{invoke}{text}", invoke = "{:type :invoke, :f :x, :process 5}\n"))
+                .starts_with("h:2:1: found no process")
+        );
+    }
+
+    #[test]
+    fn completions_alone_without_a_process_are_of_a_process_each() {
+        let text = "{\"type\":\"ok\",\"value\":[[\"r\",1,null]]}\n".repeat(3);
+        let history = read("h", text.as_bytes()).unwrap();
+        assert_eq!(history.operations().map(|operation| operation.process()).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_process_may_go_on_after_an_operation_of_unknown_outcome() {
+        let text = "{:type :invoke, :f :w, :process 0, :value 1}\n{:type :info, :f :w, :process 0, :value 1}\n\
+                    {:type :invoke, :f :w, :process 0, :value 2, :time 9}\n{:type :ok, :f :w, :process 0, :value 3, :time 4}\n";
+        let history = read("h", text.as_bytes()).unwrap();
+        let outcomes: Vec<_> = history.operations().map(|operation| operation.outcome()).collect();
+        assert_eq!(outcomes, [Outcome::Info, Outcome::Ok]);
+        assert_eq!(history.operation(super::super::OperationId(1)).result(), &Value::Int(3));
+    }
+}

@@ -1,0 +1,128 @@
+//! The events of a piece of text, before they are part of a history.
+//!
+//! Many threads read pieces of one text, and only one at a time adds to the history. So an event stands here as small
+//! as it can be: its names are numbers of a table that all events of the piece share, and it knows its place as an
+//! offset into the piece.
+
+use rustc_hash::FxHashMap;
+
+use super::{EventType, Value};
+
+/// The events of a piece of text, in order.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub events: Vec<BatchedEvent>,
+    pub names: Names,
+}
+
+/// An event as its text says it.
+pub(super) struct BatchedEvent {
+    /// The byte of the piece at which the event begins, for errors.
+    pub at: u32,
+    pub event_type: EventType,
+    pub who: Who,
+    pub function: Name,
+    pub index: Option<u64>,
+    pub time: Option<u64>,
+    pub key: Option<Value>,
+    pub value: Value,
+    pub error: Option<Box<Value>>,
+}
+
+/// Who an event belongs to, as its text says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A logical client.
+    Client(u32),
+    /// Anything with a name.
+    Named(Name),
+    /// The text does not say.
+    Unsaid,
+}
+
+impl Who {
+    /// The process with this name; `None` for digits, which are a number that somebody wrote as text.
+    pub fn named(name: &str, names: &mut Names) -> Option<Who> {
+        let digits = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        (!digits).then(|| Who::Named(names.id_of(name)))
+    }
+}
+
+/// A name in the [`Names`] of its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name(pub u32);
+
+/// The names of functions and processes in a batch, each once. There are few of them nearly always.
+#[derive(Default)]
+pub(super) struct Names {
+    names: Vec<Box<str>>,
+    /// Where those behind the first [`FEW`] are.
+    many: FxHashMap<Box<str>, u32>,
+}
+
+/// So many names are compared one by one.
+const FEW: usize = 8;
+
+impl Names {
+    pub fn id_of(&mut self, name: &str) -> Name {
+        let few = self.names.iter().take(FEW).position(|known| **known == *name);
+        if let Some(known) = few.map(|at| at as u32).or_else(|| self.many.get(name).copied()) {
+            return Name(known);
+        }
+        let id = u32::try_from(self.names.len()).expect("a piece of text is shorter than 4 GiB");
+        self.names.push(name.into());
+        if self.names.len() > FEW {
+            self.many.insert(name.into(), id);
+        }
+        Name(id)
+    }
+
+    pub fn get(&self, name: Name) -> &str {
+        &self.names[name.0 as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn clear(&mut self) {
+        self.names.clear();
+        self.many.clear();
+    }
+}
+
+impl Batch {
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.names.clear();
+    }
+}
+
+/// What an event without a function does, if its value shows it: a list of micro-operations, `[["append", 7, 1] ["r", 8
+/// nil]]`, is a transaction.
+pub(super) fn function_of(value: &Value) -> Option<&'static str> {
+    let is_micro_operation = |item: &Value| match item {
+        Value::List(parts) => matches!(&**parts, [Value::Text(_), _] | [Value::Text(_), _, _]),
+        _ => false,
+    };
+    match value {
+        Value::List(items) if items.iter().all(is_micro_operation) => Some("txn"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_have_equal_numbers_however_many_there_are() {
+        let mut names = Names::default();
+        for round in 0..2 {
+            for n in 0..50 {
+                assert_eq!(names.id_of(&format!("f{n}")), Name(n), "in round {round}");
+            }
+        }
+        assert_eq!((names.get(Name(3)), names.get(Name(40)), names.len()), ("f3", "f40", 50));
+    }
+}

@@ -1,0 +1,208 @@
+//! How the values of a history become integers.
+//!
+//! Most histories write whole numbers counted from 0 or so. Those are found by their number in a plain table; all other
+//! values go through a hash table of ids. Each value is held once, in a vector by id.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use super::{Value, ValueId};
+
+/// Gives equal values equal ids, in the order in which they first came; [`ValueId::NIL`] is always nil.
+///
+/// Cost: an array access for whole numbers that lie close together, and else the hashing of the value.
+#[derive(Clone, Debug)]
+pub struct Interner {
+    values: Vec<Value>,
+    /// The ids of small whole numbers, at their number; [`ABSENT`] where the number has none here.
+    dense: Vec<u32>,
+    /// All other values.
+    others: HashTable<Other>,
+    /// How many whole numbers are among the others: with none, a number that `dense` does not know is new.
+    sparse_numbers: usize,
+    /// What the values hold beside their place in the vector, in bytes.
+    heap: usize,
+}
+
+/// A value behind the hash table: its id, and its hash, as values may be long.
+#[derive(Clone, Copy, Debug)]
+struct Other {
+    id: u32,
+    hash: u32,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Default for Interner {
+    fn default() -> Interner {
+        let mut interner =
+            Interner { values: Vec::new(), dense: Vec::new(), others: HashTable::new(), sparse_numbers: 0, heap: 0 };
+        interner.intern(Value::Nil);
+        interner
+    }
+}
+
+impl Interner {
+    /// The id of a value, which is new if the value is.
+    ///
+    /// # Panics
+    /// At more than 2^32 - 2 distinct values.
+    pub fn intern(&mut self, value: Value) -> ValueId {
+        match value {
+            Value::Nil if !self.values.is_empty() => ValueId::NIL,
+            Value::Int(number) if self.reaches(number) => self.intern_dense(number as usize),
+            other => self.intern_other(other),
+        }
+    }
+
+    /// The value behind an id.
+    ///
+    /// # Panics
+    /// If the id is of another interner.
+    pub fn get(&self, id: ValueId) -> &Value {
+        &self.values[id.0 as usize]
+    }
+
+    /// The id of a value, if it is here.
+    pub fn find(&self, value: &Value) -> Option<ValueId> {
+        if let Value::Int(number) = value {
+            let known = usize::try_from(*number).ok().and_then(|number| self.dense.get(number));
+            if let Some(&id) = known.filter(|&&id| id != ABSENT) {
+                return Some(ValueId(id));
+            }
+            if self.sparse_numbers == 0 {
+                return None;
+            }
+        }
+        self.find_other(value)
+    }
+
+    /// How many distinct values there are, nil included.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Never: nil is always here.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// How much memory this takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.heap
+            + self.values.len() * size_of::<Value>()
+            + self.dense.len() * size_of::<u32>()
+            // A control byte beside each.
+            + self.others.capacity() * (size_of::<Other>() + 1)
+    }
+
+    /// Whether a number belongs into the dense table: no more than a few places of it may stay empty for each value.
+    fn reaches(&self, number: i64) -> bool {
+        (0..(4 * self.values.len() + 4096) as i64).contains(&number)
+    }
+
+    fn intern_dense(&mut self, number: usize) -> ValueId {
+        if number >= self.dense.len() {
+            self.dense.resize((number + 1).next_power_of_two(), ABSENT);
+        }
+        if self.dense[number] == ABSENT {
+            let value = Value::Int(number as i64);
+            let known = if self.sparse_numbers == 0 { None } else { self.find_other(&value) };
+            self.dense[number] = known.unwrap_or_else(|| self.add(value)).0;
+        }
+        ValueId(self.dense[number])
+    }
+
+    fn find_other(&self, value: &Value) -> Option<ValueId> {
+        self.find_hashed(hash_of(value), value)
+    }
+
+    fn find_hashed(&self, hash: u32, value: &Value) -> Option<ValueId> {
+        let is_it = |other: &Other| other.hash == hash && self.values[other.id as usize] == *value;
+        self.others.find(spread(hash), is_it).map(|other| ValueId(other.id))
+    }
+
+    fn intern_other(&mut self, value: Value) -> ValueId {
+        // What the dense table once took stays there, though it would not take it now.
+        if let Value::Int(_) = value
+            && let Some(id) = self.find(&value)
+        {
+            return id;
+        }
+        let hash = hash_of(&value);
+        if let Some(id) = self.find_hashed(hash, &value) {
+            return id;
+        }
+        self.sparse_numbers += usize::from(matches!(value, Value::Int(_)));
+        let id = self.add(value);
+        self.others.insert_unique(spread(hash), Other { id: id.0, hash }, |other| spread(other.hash));
+        id
+    }
+
+    fn add(&mut self, value: Value) -> ValueId {
+        let id = u32::try_from(self.values.len()).ok().filter(|&id| id < ABSENT);
+        let id = id.expect("a history holds fewer than 2^32 - 1 distinct values");
+        self.heap += value.heap_bytes();
+        self.values.push(value);
+        ValueId(id)
+    }
+}
+
+fn hash_of(value: &Value) -> u32 {
+    (FxBuildHasher.hash_one(value) >> 32) as u32
+}
+
+/// The table looks at the first and at the last bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn equal_values_have_equal_ids_and_others_have_others(numbers in vec(a_number(), 0..200)) {
+            let mut interner = Interner::default();
+            let mut ids = HashMap::new();
+            for number in numbers {
+                let id = interner.intern(Value::Int(number));
+                prop_assert_eq!(*ids.entry(number).or_insert(id), id);
+                prop_assert_eq!(interner.get(id), &Value::Int(number));
+                prop_assert_eq!(interner.find(&Value::Int(number)), Some(id));
+            }
+            prop_assert_eq!(interner.len(), ids.len() + 1);
+        }
+    }
+
+    fn a_number() -> impl Strategy<Value = i64> {
+        prop_oneof![-3..50_i64, 4_000..4_800_i64, 5_000..100_000_i64, any::<i64>()]
+    }
+
+    #[test]
+    fn nil_is_always_the_first_and_ids_rise_in_the_order_of_first_use() {
+        let mut interner = Interner::default();
+        let values = [Value::Nil, Value::Int(7), Value::text("7"), Value::Int(-1), Value::Int(7), Value::Bool(true)];
+        assert_eq!(values.map(|value| interner.intern(value).0), [0, 1, 2, 3, 1, 4]);
+        assert_eq!(interner.find(&Value::Int(8)), None);
+    }
+
+    #[test]
+    fn a_number_that_came_before_the_dense_table_reached_it_keeps_its_id() {
+        let mut interner = Interner::default();
+        let early = interner.intern(Value::Int(5_000));
+        for number in 0..5_000 {
+            interner.intern(Value::Int(number));
+        }
+        assert_eq!(interner.intern(Value::Int(5_000)), early);
+        assert_eq!(interner.find(&Value::Int(5_000)), Some(early));
+    }
+}
