@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::History;
 use crate::history::{EventPosition, NEVER, OperationId, Value};
 use crate::model::{
-    self, Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv,
+    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv,
     UnorderedQueue,
 };
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict, Zone};
@@ -71,12 +71,11 @@ pub fn check(
     budget: Budget,
 ) -> Result<Verdict, DoesNotFit> {
     match model {
-        ModelName::Register | ModelName::CasRegister | ModelName::Kv => {
+        ModelName::Register | ModelName::CasRegister | ModelName::Kv | ModelName::Mutex => {
             let registers = Registers::compile(history, model, initial)?;
             Ok(check_objects(history, Object::by_key(history), &registers, &budget))
         }
         ModelName::StringKv => check_keys_with(history, &StringKv, budget),
-        ModelName::Mutex => check_keys_with(history, &model::Mutex, budget),
         ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
         ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
         ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),
@@ -248,7 +247,7 @@ impl Judge for Registers<'_> {
             Zones::Undecided => {}
         }
         let (calls, mut automaton) = apart.calls();
-        match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
+        match search(&calls, &[automaton.initial()], &mut automaton, budget).found {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
                 Finding::Illegal(vec![self.explain(history, object, &register, Suspects::UpTo(deepest))])
@@ -289,7 +288,7 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
     fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding {
         let calls = self.calls_of(history, object);
         let mut automaton = self.automaton();
-        match search(&calls, &[automaton.initial()], &mut automaton, budget).0 {
+        match search(&calls, &[automaton.initial()], &mut automaton, budget).found {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
                 let writers = |_| Vec::new();

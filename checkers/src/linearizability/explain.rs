@@ -13,7 +13,7 @@ use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, Valu
 use crate::verdict::{Anomaly, Budget};
 
 use super::automaton::{Automaton, Call, Effect, State};
-use super::search::{Found, search};
+use super::search::{Found, Searched, search};
 use super::{orders, sentence};
 
 /// How many configurations one trial may cost. A trial that costs more counts as "could not be set free".
@@ -100,7 +100,15 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     }
 
     /// For each value that the proof observes and does not write: the latest write of it that the observer could have seen.
-    fn sources(&self, proof: &[OperationId]) -> Vec<OperationId> {
+    ///
+    /// Of other objects than registers: operations that lead from the beginning to all of the proof but its last one.
+    fn sources(&mut self, proof: &[OperationId]) -> Vec<OperationId> {
+        if proof.iter().all(|&id| self.effect(id).is_none()) {
+            let mut trials = Trials { automaton: self.automaton, left: TRIALS };
+            let mut helpers = trials.helpers(self.calls, proof);
+            helpers.sort_unstable();
+            return helpers;
+        }
         let mut sources = Vec::new();
         for &observer in proof {
             let Some(value) = self.effect(observer).and_then(Effect::needs) else { continue };
@@ -148,10 +156,41 @@ impl<A: Automaton + ?Sized> Trials<'_, A> {
             }
         }
         let freed = self.automaton.without_unnoticed(freed);
+        matches!(self.search(&freed, from).found, Found::NoOrder { .. })
+    }
+
+    fn search(&mut self, calls: &[Call], from: &[State]) -> Searched {
         let budget = Budget::of_configurations(TRIAL.min(self.left));
-        let (found, visited) = search(&freed, from, self.automaton, &budget);
-        self.left -= visited.min(self.left);
-        matches!(found, Found::NoOrder { .. })
+        let searched = search(calls, from, self.automaton, &budget);
+        self.left -= searched.visited.min(self.left);
+        searched
+    }
+
+    /// The fewest free calls with whose help all of a proof but its last call can be ordered. Nothing, if that takes too long.
+    fn helpers(&mut self, calls: &[Call], proof: &[OperationId]) -> Vec<OperationId> {
+        let of_proof = |call: &&Call| proof.contains(&call.operation);
+        let Some(last) = calls.iter().filter(of_proof).max_by_key(|call| call.closed).map(|call| call.operation) else {
+            return Vec::new();
+        };
+        let mut freed = up_to(calls, calls.iter().filter(of_proof).map(|call| call.closed).max().unwrap_or(NEVER));
+        freed.retain(|call| call.operation != last);
+        freed.iter_mut().for_each(|call| call.must &= proof.contains(&call.operation));
+        let initial = [self.automaton.initial()];
+        let mut freed = self.automaton.without_unnoticed(freed);
+        let searched = self.search(&freed, &initial);
+        if searched.found != Found::Order {
+            return Vec::new();
+        }
+        let decided: Vec<OperationId> = searched.decided.iter().map(|&at| freed[at as usize].operation).collect();
+        freed.retain(|call| call.must || decided.contains(&call.operation));
+        let optional: Vec<OperationId> = freed.iter().filter(|call| !call.must).map(|call| call.operation).collect();
+        for helper in optional {
+            let fewer: Vec<Call> = freed.iter().copied().filter(|call| call.operation != helper).collect();
+            if self.search(&fewer, &initial).found == Found::Order {
+                freed = fewer;
+            }
+        }
+        freed.iter().filter(|call| !call.must).map(|call| call.operation).collect()
     }
 
     /// The latest calls that are enough, four times more at each trial, and then the fewest of them.

@@ -1,4 +1,5 @@
-//! Registers, and what the operations of a history do to them.
+//! Registers, and what the operations of a history do to them. A lock is a register too, which is free or held: `acquire` is a `cas` from
+//! free to held, `release` one back.
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
@@ -18,7 +19,11 @@ pub(super) struct Registers<'a> {
     history: &'a History,
     read: Option<ValueId>,
     cas: Option<ValueId>,
+    acquire: Option<ValueId>,
+    release: Option<ValueId>,
     initial: u32,
+    /// For locks: the other value.
+    held: u32,
     /// Whether a read of nil is one whose value was not recorded.
     unrecorded: bool,
     /// For each value of the history that is the argument of a `cas`: what it expects and leaves.
@@ -37,22 +42,30 @@ impl<'a> Registers<'a> {
         model: ModelName,
         initial: Option<&Value>,
     ) -> Result<Registers<'a>, DoesNotFit> {
-        let function = |name| history.id_of(&Value::text(name));
+        let function = |name| Some(name).filter(|name| model.functions().contains(name));
+        let function = |name| history.id_of(&Value::text(function(name)?));
         let mut registers = Registers {
             history,
             read: function("read"),
-            cas: function("cas").filter(|_| model != ModelName::Register),
+            cas: function("cas"),
+            acquire: function("acquire"),
+            release: function("release"),
             initial: 0,
+            held: 0,
             unrecorded: false,
             pairs: FxHashMap::default(),
             more: IndexSet::default(),
         };
         let write = function("write");
         registers.initial = initial.map_or(ValueId::NIL.0, |value| registers.number_of(value));
+        if model == ModelName::Mutex {
+            registers.initial = registers.number_of(&Value::text("free"));
+            registers.held = registers.number_of(&Value::text("held"));
+        }
         let mut writes_nil = false;
         for operation in history.operations() {
             let function = Some(operation.function_id());
-            if function == registers.read {
+            if [registers.read, registers.acquire, registers.release].contains(&function) {
             } else if function == write {
                 writes_nil |= operation.argument_id() == ValueId::NIL;
             } else if function == registers.cas {
@@ -134,6 +147,10 @@ impl<'a> Registers<'a> {
                 } else {
                     Effect::Cas(expected, new)
                 }
+            } else if function == self.acquire {
+                Effect::Cas(numbering.state_of(self.initial), numbering.state_of(self.held))
+            } else if function == self.release {
+                Effect::Cas(numbering.state_of(self.held), numbering.state_of(self.initial))
             } else {
                 Effect::Write(numbering.state_of(operation.argument_id().0))
             };
@@ -156,6 +173,8 @@ impl<'a> Registers<'a> {
                 false
             } else if function == self.cas {
                 self.pairs[&operation.argument_id()].1 == value
+            } else if function == self.acquire || function == self.release {
+                value == if function == self.acquire { self.held } else { self.initial }
             } else {
                 operation.argument_id().0 == value
             }

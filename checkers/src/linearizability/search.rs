@@ -57,14 +57,23 @@ pub(super) enum Spent {
     Time,
 }
 
-/// Looks for a legal order of the calls of one object, which are sorted by invocation, from any of these states on. Gives
-/// what it found, and how many configurations it visited.
+/// The end of a search.
+pub(super) struct Searched {
+    pub found: Found,
+    /// How many configurations it cost.
+    pub visited: u64,
+    /// Of the order that was found: the positions of the calls that took effect because something was decided, not only because they were
+    /// legal, in turn.
+    pub decided: Vec<u32>,
+}
+
+/// Looks for a legal order of the calls of one object, which are sorted by invocation, from any of these states on.
 pub(super) fn search<A: Automaton + ?Sized>(
     calls: &[Call],
     from: &[State],
     automaton: &mut A,
     budget: &Budget,
-) -> (Found, u64) {
+) -> Searched {
     let timeline = Timeline::of(calls, from, automaton);
     match timeline.slots {
         0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from),
@@ -81,6 +90,8 @@ struct Frame<S> {
     state: State,
     /// Where its choices begin in the stack of choices.
     choices: usize,
+    /// The choice that was taken last.
+    chosen: u32,
 }
 
 /// Who takes effect, and the state after it.
@@ -130,16 +141,21 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         }
     }
 
-    fn run(mut self, from: &[State]) -> (Found, u64) {
+    fn run(mut self, from: &[State]) -> Searched {
         let mut deepest = 0;
+        let mut found = None;
         for &state in from {
             self.cursor.back_to(0);
-            match self.descend(state, &mut deepest) {
-                Found::NoOrder { .. } => {}
-                found => return (found, self.visited.len() as u64),
+            found = Some(self.descend(state, &mut deepest)).filter(|found| !matches!(found, Found::NoOrder { .. }));
+            if found.is_some() {
+                break;
             }
         }
-        (Found::NoOrder { deepest: deepest.max(self.blamed) }, self.visited.len() as u64)
+        Searched {
+            found: found.unwrap_or(Found::NoOrder { deepest: deepest.max(self.blamed) }),
+            visited: self.visited.len() as u64,
+            decided: self.frames.iter().map(|frame| frame.chosen).filter(|&chosen| chosen != PASSES).collect(),
+        }
     }
 
     fn descend(&mut self, mut state: State, deepest: &mut EventPosition) -> Found {
@@ -159,7 +175,8 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             let Some(choice) = self.next_choice() else {
                 return Found::NoOrder { deepest: *deepest };
             };
-            let frame = self.frames.last().expect("a choice has its frame");
+            let frame = self.frames.last_mut().expect("a choice has its frame");
+            frame.chosen = choice.member;
             (taken, absorbed) = (frame.taken.clone(), frame.absorbed.clone());
             self.cursor.back_to(frame.event as usize);
             let changed = choice.next != frame.state;
@@ -316,7 +333,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         } else {
             self.choices.extend(takes_effect.into_iter().chain(passes));
         }
-        self.frames.push(Frame { event: self.cursor.event as u32, taken, absorbed, state, choices });
+        self.frames.push(Frame { event: self.cursor.event as u32, taken, absorbed, state, choices, chosen: PASSES });
     }
 
     /// Notes which values open operations need that have not taken effect.

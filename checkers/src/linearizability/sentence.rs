@@ -98,6 +98,20 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
         (second, other): (Operation<'_>, Effect),
     ) -> Option<(&'static str, String)> {
         let known = one.writes().or(one.needs());
+        if matches!(second.function(), "acquire" | "release") && first.completed() < second.invoked() {
+            let between = match second.function() {
+                "acquire" => "nobody released it between",
+                _ => "nobody acquired it between",
+            };
+            let earlier = self.at(first.completed_at(), first.completed());
+            let told = format!(
+                "{}, although process {} had completed {} {earlier} and {between}",
+                self.did(second),
+                first.process(),
+                gerund(first)
+            );
+            return Some(("mutual-exclusion", told));
+        }
         if first.completed() < second.invoked()
             && let (Some(known), Some(needed)) = (known, other.needs())
             && known != needed
@@ -117,6 +131,7 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
         }
         if let (Effect::Cas(expected, _), Effect::Cas(same, _)) = (one, other)
             && expected == same
+            && second.function() == "cas"
         {
             let told = format!(
                 "process {} and process {} both replaced {} in {}, although it was written only once",
@@ -158,12 +173,29 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
 
     /// Any number of operations.
     fn any(&self, operations: &[Operation<'_>]) -> (&'static str, String) {
-        let list: Vec<String> = operations.iter().map(|operation| format!("#{}", operation.index())).collect();
         let last = operations.iter().max_by_key(|operation| operation.completed());
-        let last =
-            last.map(|operation| format!("; the last to complete: {}", self.did(*operation))).unwrap_or_default();
-        let told =
-            format!("no order of {} operations on {} is legal ({}){last}", list.len(), self.place(), list.join(", "));
+        let last = last.map(|operation| self.did(*operation)).unwrap_or_default();
+        let all = |function| operations.iter().all(|operation| operation.function() == function);
+        if all("acquire") || all("release") {
+            let (times, other) = (operations.len(), if all("acquire") { "release" } else { "acquire" });
+            let told = format!(
+                "{last}, which is the {times}th {} of the proof: fewer than {} of {other} can have happened between them",
+                operations[0].function(),
+                times - 1,
+            );
+            return ("mutual-exclusion", told);
+        }
+        let mut list: Vec<String> =
+            operations.iter().take(8).map(|operation| format!("#{}", operation.index())).collect();
+        if operations.len() > list.len() {
+            list.push("…".to_owned());
+        }
+        let told = format!(
+            "no order of {} operations on {} is legal ({}); the last to complete: {last}",
+            operations.len(),
+            self.place(),
+            list.join(", ")
+        );
         ("nonlinearizable", told)
     }
 
@@ -222,6 +254,8 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
             ("write" | "put", _) => format!("process {process} wrote {} to {place}", operation.argument()),
             ("cas", Some((expected, new))) => format!("process {process} replaced {expected} by {new} in {place}"),
             ("txn", _) => format!("process {process} did {}", operation.result()),
+            ("acquire", _) => format!("process {process} acquired {place}"),
+            ("release", _) => format!("process {process} released {place}"),
             (function, _) if *operation.argument() == Value::Nil => {
                 format!("process {process} did {function} on {place}")
             }
@@ -256,6 +290,8 @@ fn gerund(operation: Operation<'_>) -> String {
     match (operation.function(), operation.argument().as_pair()) {
         ("cas", Some((expected, new))) => format!("replacing {expected} by {new}"),
         ("read" | "get", _) => format!("reading {}", operation.result()),
+        ("acquire", _) => "acquiring it".to_owned(),
+        ("release", _) => "releasing it".to_owned(),
         _ => format!("writing {}", operation.argument()),
     }
 }

@@ -333,16 +333,23 @@ fn certain<'a>(accesses: &'a [Access], uses: &[Use]) -> impl Fn(usize) -> bool +
     move |at| accesses[at].must || sources.contains(&(at as u32))
 }
 
-/// Two forward zones that overlap, or a forward one and a backward one inside it.
+/// Two forward zones that overlap, or a forward one and a backward one inside it. Of those that collide with the first of them, the last
+/// one: it is nearest to the operation that shows it.
 fn collision(mut forward: Vec<Zone>, backward: &[Zone]) -> Option<[Zone; 2]> {
     // Nearly sorted already, which the stable sort makes use of.
     forward.sort_by_key(|zone| zone.completed.0);
-    if let Some(pair) = forward.windows(2).find(|pair| pair[1].completed.0 < pair[0].invoked.0) {
-        return Some([pair[0], pair[1]]);
-    }
-    backward.iter().find_map(|inside| {
-        let before = forward.partition_point(|zone| zone.completed.0 < inside.invoked.0);
-        let around = forward[..before].last()?;
-        (inside.completed.0 < around.invoked.0).then_some([*around, *inside])
-    })
+    let overlapping = forward.windows(2).find(|pair| pair[1].completed.0 < pair[0].invoked.0).map(|pair| pair[0]);
+    let around = overlapping.or_else(|| {
+        let around = |inside: &Zone| {
+            let before = forward.partition_point(|zone| zone.completed.0 < inside.invoked.0);
+            forward[..before].last().copied().filter(|around| inside.completed.0 < around.invoked.0)
+        };
+        backward.iter().find_map(around)
+    })?;
+    let inside = |zone: &&Zone| around.completed.0 < zone.invoked.0 && zone.completed.0 < around.invoked.0;
+    let starts = forward.partition_point(|zone| zone.completed.0 < around.invoked.0);
+    let last_forward = forward[..starts].last().filter(|zone| zone.completed.0 > around.completed.0);
+    let last_backward = backward.iter().filter(inside).max_by_key(|zone| zone.completed.0);
+    let other = last_forward.into_iter().chain(last_backward).max_by_key(|zone| zone.completed.0)?;
+    Some([around, *other])
 }

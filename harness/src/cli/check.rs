@@ -187,6 +187,8 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
     };
     let model = match checking.model {
         Some(model) => model,
+        // Of a history in which nothing was done, every model says the same.
+        None if history.is_empty() => ModelName::Register,
         None => ModelName::fit(&history).map_err(|missing| Trouble(format!("{name}: {missing}")))?,
     };
     let initial = checking.initial.as_ref();
@@ -273,6 +275,9 @@ impl Checked {
         let mut lines = vec![format!("{}: {}", self.file, self.verdict.word())];
         if let (Some(guessed), Some(model)) = (self.guessed, self.model) {
             lines.push(format!("  checked as {}, {LINEARIZABLE} ({guessed})", model.name()));
+        }
+        if self.history.is_empty() && self.verdict == Verdict::Valid {
+            lines.push("  it holds no operation".to_owned());
         }
         if self.unrecorded > 0 {
             let reads = self.unrecorded;

@@ -63,7 +63,7 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
 
 /// An anomaly of a history: its operations, and why no order of them is legal.
 pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
-    let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&anomaly.sentence)];
+    let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&clipped(&anomaly.sentence, 600))];
     let shown = anomaly.operations();
     let letter = |id: &OperationId| {
         let at = shown.iter().position(|shown| shown == id);
@@ -85,7 +85,7 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
         let taken: Vec<String> = order.taken.iter().map(letter).collect();
         let taken = if taken.is_empty() { "at first".to_owned() } else { format!("after {}", taken.join(" ")) };
         for (id, why) in &order.refused {
-            lines.push(format!("    {taken}: not {}, for {why}", letter(id)));
+            lines.push(format!("    {taken}: not {}, for {}", letter(id), clipped(why, 120)));
         }
     }
     if anomaly.orders.len() > ORDERS {
@@ -109,15 +109,16 @@ fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
 }
 
 fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) -> String {
-    let (argument, result) = (operation.argument(), operation.result());
-    let what = match operation.function() {
-        "read" | "get" => format!("{result}"),
-        _ => format!("{argument}"),
+    let shows_result = matches!(operation.function(), "read" | "get" | "txn" | "dequeue" | "pop" | "contains");
+    let what = match operation.outcome() {
+        Outcome::Ok if shows_result => operation.result(),
+        _ => operation.argument(),
     };
     let what = match operation.key() {
         Some(key) => format!("{} {key}={what}", operation.function()),
         None => format!("{} {what}", operation.function()),
     };
+    let what = clipped(&what, 40);
     let seconds = |time: Option<u64>| time.map(|time| format!("{:.3}", time as f64 / 1e9));
     let when = match (seconds(operation.invoked_at()), seconds(operation.completed_at())) {
         (Some(from), Some(to)) => format!("{from}..{to} s"),
@@ -225,6 +226,14 @@ fn tally(names: &[&str]) -> String {
 
 fn label(name: &str, text: &str) {
     print(format_args!("  {DIM}{name:<8}{DIM:#} {text}"));
+}
+
+/// So many characters of a text, and a sign that there are more.
+fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
 }
 
 /// A sentence in lines of at most 96 columns.
