@@ -36,4 +36,4 @@ pub mod verdict;
 
 pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
 pub use model::{Model, ModelName};
-pub use verdict::{Anomaly, Budget, Undecided, Verdict};
+pub use verdict::{Anomaly, Budget, Edge, Undecided, Verdict};

@@ -42,14 +42,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::History;
 use crate::history::{EventPosition, NEVER, OperationId, Value};
 use crate::model::{
-    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv,
-    UnorderedQueue,
+    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv, UnorderedQueue,
 };
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict, Zone};
 
 use automaton::{Automaton, State};
 use containers::Containers;
-use explain::{Case, Suspects};
+use explain::{Case, Suspects, Suspicion};
 use memoised::Modelled;
 use object::Object;
 use registers::{Register, Registers};
@@ -161,8 +160,9 @@ const WORTH_THREADS: usize = 20_000;
 
 /// Checks object by object. One broken object is enough to be invalid, whatever became of the others.
 fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, budget: &Budget) -> Verdict {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if history.len() < WORTH_THREADS { 1 } else { cores.min(objects.len()) };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let most = budget.threads.unwrap_or_else(cores);
+    let threads = if history.len() < WORTH_THREADS { 1 } else { most.min(objects.len()) };
     let budget = Budget { bytes: budget.bytes.map(|bytes| bytes / threads.max(1) as u64), ..*budget };
     let findings: Vec<Finding> = if threads <= 1 {
         objects.iter().map(|object| judge.judge(history, object, &budget)).collect()
@@ -221,8 +221,18 @@ impl Judge for Registers<'_> {
             Zones::Illegal(clash) => {
                 let among = register.leading_to(&clash.states);
                 let suspects = clash.suspects.iter().map(|&at| id(at)).collect();
+                let nearer = register.written_over_before(&clash.suspects).map(|suspects| Suspicion {
+                    among: register.leading_to(&register.shown_by(&suspects)),
+                    suspects: suspects.map(id).to_vec(),
+                });
                 let zones = clash.zones.map(|zones| zones.map(|zone| told(history, &register, zone)));
-                let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
+                let anomaly = self.explain(
+                    history,
+                    object,
+                    &register,
+                    Suspects::These(nearer.into_iter().chain([Suspicion { suspects, among }]).collect()),
+                    budget,
+                );
                 return Finding::Illegal(vec![Anomaly { zones, ..anomaly }]);
             }
             Zones::Undecided => {}
@@ -232,7 +242,13 @@ impl Judge for Registers<'_> {
             Sources::None { access, over } => {
                 let suspects: Vec<OperationId> = over.into_iter().chain([access]).map(|at| id(at as u32)).collect();
                 let among = register.accesses.iter().map(|access| access.operation).collect();
-                let anomaly = self.explain(history, object, &register, Suspects::These { suspects, among });
+                let anomaly = self.explain(
+                    history,
+                    object,
+                    &register,
+                    Suspects::These(vec![Suspicion { suspects, among }]),
+                    budget,
+                );
                 return Finding::Illegal(vec![anomaly]);
             }
         };
@@ -241,7 +257,7 @@ impl Judge for Registers<'_> {
             Zones::Legal => return Finding::Legal,
             Zones::Illegal(clash) => {
                 let end = clash.suspects.iter().map(|&at| apart.certain_by(at as usize)).max().unwrap_or(NEVER);
-                let anomaly = self.explain(history, object, &register, Suspects::UpTo(end));
+                let anomaly = self.explain(history, object, &register, Suspects::UpTo(end), budget);
                 return Finding::Illegal(vec![anomaly]);
             }
             Zones::Undecided => {}
@@ -250,7 +266,7 @@ impl Judge for Registers<'_> {
         match search(&calls, &[automaton.initial()], &mut automaton, budget).found {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
-                Finding::Illegal(vec![self.explain(history, object, &register, Suspects::UpTo(deepest))])
+                Finding::Illegal(vec![self.explain(history, object, &register, Suspects::UpTo(deepest), budget)])
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
         }
@@ -258,12 +274,26 @@ impl Judge for Registers<'_> {
 }
 
 impl Registers<'_> {
-    fn explain(&self, history: &History, object: &Object, register: &Register<'_>, suspects: Suspects) -> Anomaly {
+    fn explain(
+        &self,
+        history: &History,
+        object: &Object,
+        register: &Register<'_>,
+        suspects: Suspects,
+        budget: &Budget,
+    ) -> Anomaly {
         let (calls, mut automaton) = register.calls();
         let writers = |state: State| {
             self.writers_of(object, register.values[state as usize]).map(|operation| operation.id()).collect()
         };
-        let case = Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
+        let case = Case {
+            history,
+            key: object.key,
+            calls: &calls,
+            automaton: &mut automaton,
+            writers: &writers,
+            deadline: budget.deadline,
+        };
         case.explain(suspects)
     }
 }
@@ -292,8 +322,14 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
             Found::Order => Finding::Legal,
             Found::NoOrder { deepest } => {
                 let writers = |_| Vec::new();
-                let case =
-                    Case { history, key: object.key, calls: &calls, automaton: &mut automaton, writers: &writers };
+                let case = Case {
+                    history,
+                    key: object.key,
+                    calls: &calls,
+                    automaton: &mut automaton,
+                    writers: &writers,
+                    deadline: budget.deadline,
+                };
                 Finding::Illegal(vec![case.explain(Suspects::UpTo(deepest))])
             }
             Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },

@@ -127,6 +127,12 @@ pub trait Model {
         false
     }
 
+    /// How many bytes a state holds beyond its own size: a search that runs out of memory must know.
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        let _ = state;
+        0
+    }
+
     /// Whether it matters which process asks.
     fn distinguishes_processes(&self) -> bool {
         false

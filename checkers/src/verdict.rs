@@ -40,8 +40,8 @@ pub struct Anomaly {
     /// As the literature names it: `stale-read`.
     pub name: &'static str,
     /// The proof: with these operations no order is legal, whichever of the other operations happened or not, and without any one of
-    /// them some order is (unless the search for it was too long: then it may hold more than it needs). In the order of their
-    /// invocations.
+    /// them some order is (unless the search for that was too long, or the history too: then it may hold more than it needs). In the
+    /// order of their invocations. Of containers it holds elements whole: what was put in, and how it was taken out.
     pub proof: Vec<OperationId>,
     /// Operations that are no part of the proof but of the picture: where a value that the proof observes came from.
     pub sources: Vec<OperationId>,
@@ -49,12 +49,27 @@ pub struct Anomaly {
     pub sentence: String,
     /// Why no order is legal: one sentence a step.
     pub why: Vec<String>,
+    /// For a cycle: what must come before what, round the cycle, each with its reason.
+    pub edges: Vec<Edge>,
     /// For registers, where it is so: the two stretches of time that collide.
     pub zones: Option<[Zone; 2]>,
     /// The longest orders of the operations of the picture that are legal as far as they go, and why none goes on. At most eight.
     pub orders: Vec<PartialOrder>,
-    /// The completion up to which, and with which, the whole history has no legal order; what comes before it has one.
+    /// A completion up to which, and with which, the whole history has no legal order, if the search came upon one.
     pub impossible_by: Option<EventPosition>,
+}
+
+/// One operation must come before another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// What comes first.
+    pub from: OperationId,
+    /// What comes after it.
+    pub to: OperationId,
+    /// Which dependency it is: `ww`, `wr`, `rw`, `process`, `realtime`.
+    pub kind: &'static str,
+    /// Why, in one sentence.
+    pub reason: String,
 }
 
 /// When a value must have been in a register, or could have been.
@@ -105,30 +120,33 @@ pub struct Undecided {
 
 /// How much a search may cost.
 ///
-/// Configurations are counted, so that a verdict is the same on every machine. Memory and time are for those who wait: a verdict
-/// that ran into them may be another one elsewhere, so the [default](Budget::default) has no bound on them.
+/// Configurations and bytes are counted, so that a verdict is the same on every machine. Time is for those who wait: a verdict that ran
+/// into it may be another one elsewhere, so the [default](Budget::default) has no bound on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// How many configurations (a prefix of the history, a set of open operations, a state) a search may remember. One
-    /// takes 24 to 200 bytes; a second visits some millions.
+    /// takes 25 bytes where at most 64 operations are open at once, and a quarter byte more for each further one; a second visits some
+    /// millions.
     pub configurations: u64,
     /// How many bytes all searches that run at once may hold.
     pub bytes: Option<u64>,
     /// When to give up.
     pub deadline: Option<Instant>,
+    /// How many objects may be judged at once; without it, as many as there are cores. No verdict depends on it.
+    pub threads: Option<usize>,
 }
 
 impl Budget {
     /// So many configurations, and as much memory and time as they take.
     pub const fn of_configurations(configurations: u64) -> Budget {
-        Budget { configurations, bytes: None, deadline: None }
+        Budget { configurations, bytes: None, deadline: None, threads: None }
     }
 }
 
 impl Default for Budget {
-    /// 5 million configurations: some hundred megabytes and some seconds at the most. Valid histories of 100,000 operations need
-    /// fewer than a tenth of that.
+    /// 5 million configurations and 1 GiB: some seconds at the most. Valid histories of 100,000 operations need fewer than a tenth of
+    /// that.
     fn default() -> Budget {
-        Budget::of_configurations(5_000_000)
+        Budget { bytes: Some(1 << 30), ..Budget::of_configurations(5_000_000) }
     }
 }

@@ -277,7 +277,7 @@ fn a_stale_read_is_named_and_told_in_one_sentence() {
     assert_eq!(
         anomaly.sentence,
         "process 2 read 4 from key 7 at 0.600 s, although process 1 had completed writing 5 at 0.400 s and nobody wrote 4 \
-         to key 7 after that"
+         to key 7 between"
     );
     assert_eq!(anomaly.proof, [OperationId(1), OperationId(2)]);
     assert_eq!(anomaly.sources, [OperationId(0)]);

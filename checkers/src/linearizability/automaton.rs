@@ -43,6 +43,11 @@ pub(super) trait Automaton {
         calls
     }
 
+    /// How many bytes the states and steps take that it remembers.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
     /// A state in words.
     fn describe(&self, state: State) -> String;
 }

@@ -97,8 +97,8 @@ pub(super) fn anomaly(
     Anomaly { name, proof: operations, sentence, why, ..Anomaly::default() }
 }
 
-/// So many trials are made to leave units out. Nearly all violations need fewer than a dozen.
-const TRIALS: usize = 1_000;
+/// All trials to leave units out look at so many operations. Nearly all violations need fewer than a dozen trials of few operations.
+const TRIALS: usize = 4_000_000;
 
 /// Cuts a violation down to units none of which can be left out. `find` judges operations, to which it is given those of `context` too.
 pub(super) fn cut(
@@ -110,7 +110,7 @@ pub(super) fn cut(
         let mut operations: Vec<OperationId> = units.iter().flatten().chain(context).copied().collect();
         operations.sort_unstable();
         operations.dedup();
-        find(&operations)
+        (find(&operations), operations.len())
     };
     let Violation { mut units, mut name, mut sentence } = violation;
     let mut trials = 0;
@@ -121,8 +121,9 @@ pub(super) fn cut(
         let mut from = 0;
         while from < units.len() && trials < TRIALS {
             let to = (from + chunk).min(units.len());
-            trials += 1;
-            match judge(&[&units[..from], &units[to..]].concat()) {
+            let (found, looked_at) = judge(&[&units[..from], &units[to..]].concat());
+            trials += looked_at;
+            match found {
                 // What is found may itself need fewer.
                 Some(found) => {
                     units = found.units;

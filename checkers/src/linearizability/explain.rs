@@ -8,6 +8,10 @@
 //! A trial costs as much as the calls that it looks at, so most look at a *window*: the latest calls before the violation, from any
 //! state that what lies before them could have left.
 
+use std::time::Instant;
+
+use rustc_hash::FxHashSet;
+
 use crate::History;
 use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, ValueId};
 use crate::verdict::{Anomaly, Budget};
@@ -34,14 +38,22 @@ pub(super) struct Case<'a, A: ?Sized> {
     pub automaton: &'a mut A,
     /// All operations that write a value, if the object is a register; those that failed too.
     pub writers: &'a dyn Fn(State) -> Vec<OperationId>,
+    /// When to stop looking for fewer operations.
+    pub deadline: Option<Instant>,
 }
 
 /// Calls that prove it, as far as is known before any trial.
 pub(super) enum Suspects {
-    /// These, whatever others do; but only calls in `among` have to do with it.
-    These { suspects: Vec<OperationId>, among: Vec<OperationId> },
+    /// The first of these that proves it.
+    These(Vec<Suspicion>),
     /// All calls that are invoked before this completion.
     UpTo(EventPosition),
+}
+
+/// Operations that prove it, whatever others do. Only calls in `among`, which is sorted, have to do with it.
+pub(super) struct Suspicion {
+    pub suspects: Vec<OperationId>,
+    pub among: Vec<OperationId>,
 }
 
 impl<A: Automaton + ?Sized> Case<'_, A> {
@@ -60,7 +72,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     pub fn explain(mut self, suspects: Suspects) -> Anomaly {
         let impossible_by = match &suspects {
             Suspects::UpTo(event) => Some(*event),
-            Suspects::These { .. } => None,
+            Suspects::These(_) => None,
         };
         let mut proof = self.proof(suspects);
         proof.sort_unstable();
@@ -70,19 +82,22 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     }
 
     fn proof(&mut self, suspects: Suspects) -> Vec<OperationId> {
-        let mut trials = Trials { automaton: self.automaton, left: TRIALS };
+        let mut trials = Trials { automaton: self.automaton, left: TRIALS, deadline: self.deadline };
         let end = match suspects {
-            Suspects::These { suspects, among } => {
-                let calls: Vec<Call> =
-                    self.calls.iter().copied().filter(|call| among.binary_search(&call.operation).is_ok()).collect();
+            Suspects::These(suspicions) => {
                 let initial = [trials.automaton.initial()];
-                let all: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
-                let first: Vec<usize> =
-                    all.iter().copied().filter(|&at| suspects.contains(&calls[at].operation)).collect();
-                for bound in [first, all] {
-                    if trials.no_order(&calls, &bound, &initial) {
-                        let bound = trials.reduce(&calls, bound, &initial);
-                        return bound.into_iter().map(|at| calls[at].operation).collect();
+                for Suspicion { mut suspects, among } in suspicions {
+                    suspects.sort_unstable();
+                    let among = |call: &&Call| among.binary_search(&call.operation).is_ok();
+                    let calls: Vec<Call> = self.calls.iter().filter(among).copied().collect();
+                    let all: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
+                    let is_suspect = |&at: &usize| suspects.binary_search(&calls[at].operation).is_ok();
+                    let first: Vec<usize> = all.iter().copied().filter(is_suspect).collect();
+                    for bound in [first, all] {
+                        if trials.no_order(&calls, &bound, &initial) {
+                            let bound = trials.reduce(&calls, bound, &initial);
+                            return bound.into_iter().map(|at| calls[at].operation).collect();
+                        }
                     }
                 }
                 NEVER
@@ -103,8 +118,11 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     ///
     /// Of other objects than registers: operations that lead from the beginning to all of the proof but its last one.
     fn sources(&mut self, proof: &[OperationId]) -> Vec<OperationId> {
+        if proof.len() > orders::OPERATIONS {
+            return Vec::new();
+        }
         if proof.iter().all(|&id| self.effect(id).is_none()) {
-            let mut trials = Trials { automaton: self.automaton, left: TRIALS };
+            let mut trials = Trials { automaton: self.automaton, left: TRIALS, deadline: self.deadline };
             let mut helpers = trials.helpers(self.calls, proof);
             helpers.sort_unstable();
             return helpers;
@@ -143,6 +161,7 @@ fn up_to(calls: &[Call], event: EventPosition) -> Vec<Call> {
 struct Trials<'a, A: ?Sized> {
     automaton: &'a mut A,
     left: u64,
+    deadline: Option<Instant>,
 }
 
 impl<A: Automaton + ?Sized> Trials<'_, A> {
@@ -160,9 +179,13 @@ impl<A: Automaton + ?Sized> Trials<'_, A> {
     }
 
     fn search(&mut self, calls: &[Call], from: &[State]) -> Searched {
-        let budget = Budget::of_configurations(TRIAL.min(self.left));
+        let budget = Budget { deadline: self.deadline, ..Budget::of_configurations(TRIAL.min(self.left)) };
         let searched = search(calls, from, self.automaton, &budget);
-        self.left -= searched.visited.min(self.left);
+        // To walk through sixteen calls costs about as much as to remember a configuration.
+        self.left -= (searched.visited + calls.len() as u64 / 16).min(self.left);
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.left = 0;
+        }
         searched
     }
 
@@ -223,13 +246,18 @@ impl<A: Automaton + ?Sized> Trials<'_, A> {
         let places: Vec<usize> = (0..calls.len()).filter(|&at| inside(&calls[at])).collect();
         let mut from: Vec<State> = vec![self.automaton.initial()];
         if is_register {
+            let effect = |call: &Call| self.automaton.effect(call.class);
+            let needed: FxHashSet<State> =
+                places.iter().filter_map(|&at| effect(&calls[at]).and_then(Effect::needs)).collect();
             let before = calls.iter().take_while(|call| call.invoked < begin).filter(|call| call.closed < begin);
-            let mut seen = rustc_hash::FxHashSet::default();
-            from.extend(
-                before
-                    .filter_map(|call| self.automaton.effect(call.class).and_then(Effect::writes))
-                    .filter(|&value| seen.insert(value)),
-            );
+            // Values that nobody in the window needs are all alike: one stands for them.
+            let mut alike = false;
+            let mut seen = FxHashSet::default();
+            let tells = |value: &State| match needed.contains(value) {
+                true => seen.insert(*value),
+                false => !std::mem::replace(&mut alike, true),
+            };
+            from.extend(before.filter_map(|call| effect(call).and_then(Effect::writes)).filter(tells));
         }
         (places.iter().map(|&at| calls[at]).collect(), places, from)
     }

@@ -64,7 +64,7 @@ impl<'a, M: Model> Modelled<'a, M> {
     pub fn automaton(&self) -> Memoised<'_, M> {
         let mut states = IndexSet::default();
         states.insert(self.model.initial());
-        Memoised { modelled: self, states, steps: FxHashMap::default() }
+        Memoised { modelled: self, states, steps: FxHashMap::default(), heap: 0 }
     }
 }
 
@@ -73,6 +73,8 @@ pub(super) struct Memoised<'a, M: Model> {
     modelled: &'a Modelled<'a, M>,
     states: IndexSet<M::State, FxBuildHasher>,
     steps: FxHashMap<(State, Class), Option<State>>,
+    /// What the states hold beyond their own size.
+    heap: u64,
 }
 
 impl<M: Model> Automaton for Memoised<'_, M> {
@@ -85,7 +87,12 @@ impl<M: Model> Automaton for Memoised<'_, M> {
             return next;
         }
         let next = self.modelled.model.step(&self.states[state as usize], self.modelled.calls[class as usize]);
-        let next = next.map(|next| self.states.insert_full(next).0 as State);
+        let next = next.map(|next| {
+            let heap = self.modelled.model.heap_bytes(&next) as u64;
+            let (at, is_new) = self.states.insert_full(next);
+            self.heap += if is_new { heap } else { 0 };
+            at as State
+        });
         self.steps.insert((state, class), next);
         next
     }
@@ -98,6 +105,12 @@ impl<M: Model> Automaton for Memoised<'_, M> {
     fn without_unnoticed(&self, mut calls: Vec<Call>) -> Vec<Call> {
         calls.retain(|call| call.must || !self.observes(call.class));
         calls
+    }
+
+    fn bytes(&self) -> u64 {
+        let states = self.states.capacity() * (size_of::<M::State>() + 16);
+        let steps = self.steps.capacity() * (size_of::<((State, Class), Option<State>)>() + 1);
+        self.heap + (states + steps) as u64
     }
 
     fn describe(&self, state: State) -> String {

@@ -10,7 +10,7 @@ use super::explain::Case;
 const ORDERS: usize = 8;
 
 /// More operations than this have too many orders to look at them all.
-const OPERATIONS: usize = 14;
+pub(super) const OPERATIONS: usize = 14;
 
 /// At most so many steps are tried.
 const STEPS: usize = 50_000;
@@ -21,12 +21,12 @@ pub(super) fn longest<A: Automaton + ?Sized>(
     proof: &[OperationId],
     sources: &[OperationId],
 ) -> Vec<PartialOrder> {
+    if proof.len() + sources.len() > OPERATIONS {
+        return Vec::new();
+    }
     let shown = |call: &&Call| proof.contains(&call.operation) || sources.contains(&call.operation);
     let calls: Vec<Call> =
         case.calls.iter().filter(shown).map(|call| Call { must: proof.contains(&call.operation), ..*call }).collect();
-    if calls.len() > OPERATIONS {
-        return Vec::new();
-    }
     let mut orders = Orders { calls: &calls, automaton: case.automaton, longest: Vec::new(), most: 0, steps: 0 };
     let initial = orders.automaton.initial();
     orders.extend(&mut Vec::new(), initial);

@@ -304,14 +304,32 @@ impl<'a> Register<'a> {
         (calls, RegisterAutomaton { register: self, effects })
     }
 
+    /// The access of these that was invoked last, if it needs a value, and the last that wrote another before that began.
+    pub fn written_over_before(&self, suspects: &[u32]) -> Option<[u32; 2]> {
+        let access = |at: u32| self.accesses[at as usize];
+        let late = suspects.iter().copied().filter(|&at| at != u32::MAX).max_by_key(|&at| access(at).invoked)?;
+        let needs = access(late).effect.needs().filter(|_| access(late).must)?;
+        let over = (0..late).filter(|&at| {
+            let Access { completed, must, effect, .. } = access(at);
+            must && completed < access(late).invoked && effect.writes().is_some_and(|value| value != needs)
+        });
+        over.max_by_key(|&at| access(at).completed).map(|over| [over, late])
+    }
+
+    /// The values that these accesses need or leave.
+    pub fn shown_by(&self, accesses: &[u32]) -> Vec<State> {
+        let effects = accesses.iter().map(|&at| self.accesses[at as usize].effect);
+        effects.flat_map(|effect| [effect.needs(), effect.writes()]).flatten().collect()
+    }
+
     /// The completion by which an access is known to have happened: its own, or that of somebody who saw what it left.
     pub fn certain_by(&self, at: usize) -> EventPosition {
         let access = self.accesses[at];
-        let saw = |other: &&Access| other.must && other.effect.needs() == access.effect.writes();
-        match access.must {
-            true => access.completed,
-            false => self.accesses.iter().filter(saw).map(|other| other.completed).min().unwrap_or(NEVER),
+        if access.must {
+            return access.completed;
         }
+        let saw = |other: &&Access| other.must && other.effect.needs() == access.effect.writes();
+        self.accesses.iter().filter(saw).map(|other| other.completed).min().unwrap_or(NEVER)
     }
 
     /// The operations that show or leave one of these values, or one that led to them.

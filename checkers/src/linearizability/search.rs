@@ -26,8 +26,10 @@
 //! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
 //!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 //!
-//! All but the first speak of registers. Of the operations of other objects nothing is known but what they do in each state; for them
-//! only equals go in turn.
+//! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
+//! turn.
+
+use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
@@ -212,21 +214,33 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         if visited > self.budget.configurations {
             return Some(Spent::Configurations(self.budget.configurations));
         }
+        // Few states may hold much.
+        let limit = self.budget.bytes.unwrap_or(u64::MAX);
+        if self.automaton.bytes() > limit {
+            return Some(Spent::Bytes(limit));
+        }
         if !visited.is_multiple_of(1024) {
             return None;
         }
-        if self.budget.deadline.is_some_and(|deadline| std::time::Instant::now() >= deadline) {
+        if self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Some(Spent::Time);
         }
-        let limit = self.budget.bytes?;
+        (self.bytes() > limit).then_some(Spent::Bytes(limit))
+    }
+
+    /// How much memory all of it takes.
+    fn bytes(&self) -> u64 {
+        // Two sets in each configuration and frame, which wide ones keep outside of it.
+        let outside =
+            if size_of::<S>() == size_of::<Box<[u64]>>() { size_of_val(self.cursor.movers.words()) * 2 } else { 0 };
+        let configuration = size_of::<(u32, State, S, S)>() + 1;
         // A table that is full doubles, and holds the old one beside the new one for a while.
-        let words = size_of_val(self.cursor.movers.words()) as u64 * 2;
-        let each = size_of::<(u32, State, S, S)>() as u64 + 1 + if size_of::<S>() == 16 { words } else { 0 };
-        let table = self.visited.capacity() as u64
-            * each
-            * if self.visited.len() * 8 > self.visited.capacity() * 7 { 3 } else { 1 };
-        let stacks = self.frames.capacity() * size_of::<Frame<S>>() + self.choices.capacity() * size_of::<Choice>();
-        (table + stacks as u64 + self.timeline.bytes() > limit).then_some(Spent::Bytes(limit))
+        let (length, capacity) = (self.visited.len(), self.visited.capacity());
+        let tables = if length * 8 > capacity * 7 { 3 } else { 1 };
+        let visited = capacity * configuration * tables + length * outside;
+        let frames = self.frames.capacity() * size_of::<Frame<S>>() + self.frames.len() * outside;
+        let choices = self.choices.capacity() * size_of::<Choice>();
+        (visited + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
     }
 
     /// Goes on until an operation closes of which something must be decided, or to the end.

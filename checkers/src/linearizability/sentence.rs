@@ -25,7 +25,7 @@ pub(super) fn describe<A: Automaton + ?Sized>(
         _ => None,
     };
     let (name, sentence) = known.unwrap_or_else(|| words.any(&operations));
-    let mut why = words.order(&operations);
+    let mut why = words.order(&operations[..operations.len().min(TOLD)]);
     why.extend(words.origins(&sources));
     Anomaly { name, proof, sources, sentence, why, ..Anomaly::default() }
 }
@@ -58,6 +58,9 @@ pub(super) fn of_zone(
     }
 }
 
+/// Of so many operations of a proof it is told when they were.
+pub(super) const TOLD: usize = 40;
+
 struct Words<'a, 'c, A: ?Sized> {
     case: &'a Case<'c, A>,
 }
@@ -81,6 +84,12 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
                 format!("{did}, although the only write of {shown}, by process {}, failed", writers[0].process());
             return Some(("aborted-read", told));
         };
+        if writers.iter().filter(real).all(|writer| writer.function() == "cas")
+            && writer.invoked() < operation.completed()
+        {
+            let told = format!("{did}, although {shown} could only have come, by cas, from what came from it");
+            return Some(("circular-values", told));
+        }
         (writer.invoked() > operation.completed()).then(|| {
             let began = self.at(writer.invoked_at(), writer.invoked());
             let told = format!(
@@ -118,8 +127,8 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
         {
             let earlier = self.at(first.completed_at(), first.completed());
             let later = match needed_value(second).as_str() {
-                "nil" => format!("nobody emptied {} after that", self.place()),
-                value => format!("nobody wrote {value} to {} after that", self.place()),
+                "nil" => format!("nobody emptied {} between", self.place()),
+                value => format!("nobody wrote {value} to {} between", self.place()),
             };
             let told = format!(
                 "{}, although process {} had completed {} {earlier} and {later}",
@@ -134,7 +143,7 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
             && second.function() == "cas"
         {
             let told = format!(
-                "process {} and process {} both replaced {} in {}, although it was written only once",
+                "process {} and process {} both replaced {} in {}, and nobody wrote it between",
                 first.process(),
                 second.process(),
                 needed_value(first),

@@ -13,7 +13,7 @@
 //! other way round, as equal states stand for equal values. What is gained: most values of long histories are then written once,
 //! which is what [zones](super::zones) need, and what thins out the [search](super::search).
 //!
-//! *Cost:* O(n log n), and for each read the number of writes of its value that overlap it.
+//! *Cost:* O(n log n): each write is united with others, and found to be written over, once.
 
 use crate::history::EventPosition;
 
@@ -37,7 +37,7 @@ pub(super) fn separate(accesses: &[Access], states: usize) -> Sources {
         let Some(value) = access.effect.needs() else { continue };
         match writers.unite_candidates(value, access.completed, killers[at]) {
             Some(source) => sources[at] = source,
-            None if writers.of_value(value).is_empty() || !access.must => {}
+            None if writers.has_none(value) || !access.must => {}
             None => return Sources::None { access: at, over: killers[at].map(|(_, killer)| killer as usize) },
         }
     }
@@ -71,20 +71,17 @@ fn killers(accesses: &[Access]) -> Vec<Option<(EventPosition, u32)>> {
 struct Writers {
     /// Where the writes of each value begin.
     begins: Vec<u32>,
-    writes: Vec<Write>,
+    /// One later than the events of each write; 0 for the initial contents.
+    invoked: Vec<u64>,
+    completed: Vec<u64>,
     /// A forest: writes with one root are one source.
     parent: Vec<u32>,
+    /// For each write, a place from which down to look for one that is not written over yet: one later than itself, or than an earlier one.
+    alive: Vec<u32>,
+    /// For each value, the place up to which all writes that were not written over are one source.
+    united: Vec<u32>,
     /// The place of each access among the writes.
     place: Vec<u32>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Write {
-    /// One later than its event; 0 for the initial contents.
-    invoked: u64,
-    completed: u64,
-    /// The latest completion of a write of this value up to this one.
-    last_completed: u64,
 }
 
 impl Writers {
@@ -98,7 +95,8 @@ impl Writers {
             begins[state + 1] += begins[state];
         }
         let mut next = begins.clone();
-        let mut writes = vec![Write::default(); begins[states] as usize];
+        let writes = begins[states];
+        let (mut invoked, mut completed) = (vec![0; writes as usize], vec![0; writes as usize]);
         next[INITIAL as usize] += 1;
         let mut place = vec![NONE; accesses.len()];
         for (at, access) in accesses.iter().enumerate() {
@@ -106,20 +104,27 @@ impl Writers {
             let here = next[value as usize];
             next[value as usize] += 1;
             place[at] = here;
-            let before = if here > begins[value as usize] { writes[here as usize - 1].last_completed } else { 0 };
-            let completed = u64::from(access.completed) + 1;
-            writes[here as usize] =
-                Write { invoked: u64::from(access.invoked) + 1, completed, last_completed: completed.max(before) };
+            invoked[here as usize] = u64::from(access.invoked) + 1;
+            completed[here as usize] = u64::from(access.completed) + 1;
         }
-        let parent = (0..writes.len() as u32).collect();
-        Writers { begins, writes, parent, place }
+        let united = begins[..states].to_vec();
+        Writers {
+            begins,
+            invoked,
+            completed,
+            parent: (0..writes).collect(),
+            alive: (1..=writes).collect(),
+            united,
+            place,
+        }
     }
 
-    fn of_value(&self, value: State) -> &[Write] {
-        &self.writes[self.begins[value as usize] as usize..self.begins[value as usize + 1] as usize]
+    fn has_none(&self, value: State) -> bool {
+        self.begins[value as usize] == self.begins[value as usize + 1]
     }
 
-    /// Makes one source of all writes that an access can have seen, and gives one of them.
+    /// Makes one source of all writes that an access can have seen, and gives one of them. To be asked in the order of invocations: what
+    /// was written over before one access began was so before all later ones.
     fn unite_candidates(
         &mut self,
         value: State,
@@ -128,25 +133,50 @@ impl Writers {
     ) -> Option<u32> {
         let seen_by = u64::from(seen_by) + 1;
         let alive_at = killer.map_or(0, |(invoked, _)| u64::from(invoked) + 1);
-        let begin = self.begins[value as usize] as usize;
-        let mut at = begin + self.of_value(value).partition_point(|write| write.invoked < seen_by);
-        let mut source: Option<u32> = None;
-        while at > begin && self.writes[at - 1].last_completed >= alive_at {
-            at -= 1;
-            if self.writes[at].completed >= alive_at {
-                let other = root(&mut self.parent, at as u32);
-                match source {
-                    Some(source) => self.parent[other as usize] = source,
-                    None => source = Some(other),
+        let (begin, end) = (self.begins[value as usize] as usize, self.begins[value as usize + 1] as usize);
+        let seen = begin + self.invoked[begin..end].partition_point(|&invoked| invoked < seen_by);
+        let source = self.latest_alive(begin, seen, alive_at)?;
+        let united = self.united[value as usize] as usize;
+        let mut at = source as usize;
+        // One step into what is united already joins the rest to it.
+        while at >= united
+            && let Some(other) = self.latest_alive(begin, at, alive_at)
+        {
+            let (one, other_root) = (root(&mut self.parent, source), root(&mut self.parent, other));
+            self.parent[other_root as usize] = one;
+            at = other as usize;
+        }
+        self.united[value as usize] = united.max(seen) as u32;
+        Some(root(&mut self.parent, source))
+    }
+
+    /// The latest write from `begin` up to but not including `end` that is not written over, if there is one.
+    fn latest_alive(&mut self, begin: usize, end: usize, alive_at: u64) -> Option<u32> {
+        let mut at = end;
+        while at > begin {
+            let write = at - 1;
+            let down = self.alive[write] as usize;
+            if down == at {
+                if self.completed[write] >= alive_at {
+                    return Some(write as u32);
                 }
+                // Written over for good.
+                self.alive[write] = write as u32;
+                at = write;
+            } else {
+                // Halves the way for whoever comes next.
+                if down > begin {
+                    self.alive[write] = self.alive[down - 1].min(down as u32);
+                }
+                at = down;
             }
         }
-        source
+        None
     }
 
     /// Gives each source a state of its own.
     fn rename(&mut self, accesses: &[Access], sources: &[u32], states: usize) -> Sources {
-        let mut state_of = vec![NONE; self.writes.len()];
+        let mut state_of = vec![NONE; self.parent.len()];
         // The initial contents are the first write of the first value.
         let first = root(&mut self.parent, 0);
         state_of[first as usize] = INITIAL;

@@ -245,19 +245,15 @@ impl<'a> Values<'a> {
 
     /// Each of these values came from the one before it, and the first from the last.
     fn circle(&self, mut value: State) -> Clash {
-        let from = |value: State| self.access(self.uses[value as usize].writer).effect.needs();
-        let mut states: Vec<State> = Vec::new();
-        while !states.contains(&value) {
-            states.push(value);
-            value = from(value).unwrap_or(value);
+        let from = |value: State| self.access(self.uses[value as usize].writer).effect.needs().unwrap_or(value);
+        // As many steps back as there are values end inside the circle.
+        for _ in 0..self.uses.len() {
+            value = from(value);
         }
-        states.retain({
-            let mut inside = false;
-            move |&state| {
-                inside |= state == value;
-                inside
-            }
-        });
+        let mut states = vec![value];
+        while from(states[states.len() - 1]) != value {
+            states.push(from(states[states.len() - 1]));
+        }
         let suspects = states.iter().map(|&state| self.uses[state as usize].writer).collect();
         Clash { suspects, states, zones: None }
     }

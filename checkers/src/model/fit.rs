@@ -1,9 +1,10 @@
 //! From the operations of a history to the model that they are for.
 
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use crate::History;
-use crate::history::{Operation, Outcome, Value};
+use crate::history::{Operation, Outcome, Value, ValueId};
 
 use super::ModelName;
 
@@ -17,7 +18,7 @@ pub enum NoModel {
     #[error(
         "no model knows the function{} {} beside the others; nearest: {} knows {}",
         if .unknown.len() == 1 { "" } else { "s" },
-        .unknown.iter().map(|function| format!("`{function}`")).collect::<Vec<_>>().join(", "),
+        listed(.unknown),
         .nearest.name(),
         .nearest.functions().join(", ")
     )]
@@ -30,6 +31,15 @@ pub enum NoModel {
     /// The reads of a set give lists, those of a counter numbers: these give both.
     #[error("reads answered lists as of a set, and numbers as of a counter: a model has to be named")]
     Both,
+}
+
+/// Names, of more than eight the first six.
+fn listed(names: &[String]) -> String {
+    let quoted = |name: &String| format!("`{name}`");
+    match names.len() {
+        0..=8 => names.iter().map(quoted).collect::<Vec<_>>().join(", "),
+        many => format!("{} and {} more", names[..6].iter().map(quoted).collect::<Vec<_>>().join(", "), many - 6),
+    }
 }
 
 /// The candidates for a history without keys, the plainest first.
@@ -61,18 +71,20 @@ pub(super) fn fit(history: &History) -> Result<ModelName, NoModel> {
         return Err(NoModel::Empty);
     }
     // By their interned names first: a history has few functions, and may have millions of operations.
-    let mut counted: Vec<(crate::history::ValueId, &str, usize)> = Vec::new();
+    let mut counts: FxHashMap<ValueId, usize> = FxHashMap::default();
     let mut keyed = false;
     for operation in history.operations() {
         keyed |= operation.key_id().is_some();
-        match counted.iter_mut().find(|(id, ..)| *id == operation.function_id()) {
-            Some((.., count)) => *count += 1,
-            None => counted.push((operation.function_id(), operation.function(), 1)),
-        }
+        *counts.entry(operation.function_id()).or_default() += 1;
     }
+    let name = |id: ValueId| match history.value(id) {
+        Value::Text(name) => &**name,
+        _ => "",
+    };
+    let counted: Vec<(&str, usize)> = counts.into_iter().map(|(id, count)| (name(id), count)).collect();
     let candidates: &[ModelName] = if keyed { &KEYED } else { &PLAIN };
     let known = |model: ModelName, function: &str| model.functions().contains(&function);
-    let fits = |model: &ModelName| counted.iter().all(|(_, function, _)| known(*model, function));
+    let fits = |model: &ModelName| counted.iter().all(|(function, _)| known(*model, function));
     match candidates.iter().copied().find(fits) {
         Some(ModelName::Mutex) if answers(history, "acquire").any(|token| matches!(token, Value::Int(_))) => {
             Ok(ModelName::FencedMutex)
@@ -81,14 +93,14 @@ pub(super) fn fit(history: &History) -> Result<ModelName, NoModel> {
         Some(model) => Ok(model),
         None => {
             let judged = |model: &ModelName| -> usize {
-                counted.iter().filter(|(_, function, _)| known(*model, function)).map(|(.., count)| count).sum()
+                counted.iter().filter(|(function, _)| known(*model, function)).map(|(_, count)| count).sum()
             };
             // Of equals the first: `max_by_key` gives the last.
             let nearest = candidates.iter().copied().rev().max_by_key(judged).unwrap_or(ModelName::Register);
             let mut unknown: Vec<String> = counted
                 .iter()
-                .filter(|(_, function, _)| !known(nearest, function))
-                .map(|(_, function, _)| (*function).to_owned())
+                .filter(|(function, _)| !known(nearest, function))
+                .map(|(function, _)| (*function).to_owned())
                 .collect();
             unknown.sort_unstable();
             Err(NoModel::Unknown { unknown, nearest })

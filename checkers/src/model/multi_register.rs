@@ -43,6 +43,10 @@ impl Model for MultiRegister {
         Some(state)
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        state.capacity() * size_of::<(Value, Value)>()
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         let fits = |value: &Value| match value {
             Value::List(steps) => steps.iter().all(|step| parts(step).is_some()),

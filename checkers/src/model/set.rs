@@ -74,6 +74,10 @@ impl Model for Set {
         Some(next)
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        state.len() * 2 * size_of::<Value>()
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         match (call.function, call.result) {
             ("read", Some(answer)) if *answer != Value::Nil && elements(answer).is_none() => {

@@ -29,6 +29,10 @@ impl Model for Stack {
         }
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        state.capacity() * size_of::<Value>()
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         refuses_container(call, "push", "pop")
     }

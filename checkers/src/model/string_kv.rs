@@ -26,9 +26,17 @@ impl Model for StringKv {
         }
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        state.len()
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         match (call.function, call.argument) {
-            ("get", _) | ("put" | "append", Value::Text(_)) => None,
+            ("get", _) => match call.result {
+                None | Some(Value::Nil | Value::Text(_)) => None,
+                Some(other) => Some(format!("expected text as its result, found {}", other.kind())),
+            },
+            ("put" | "append", Value::Text(_)) => None,
             ("put" | "append", other) => Some(format!("expected text as its argument, found {}", other.kind())),
             _ => Some("expected get, put or append".to_owned()),
         }

@@ -50,6 +50,10 @@ impl Model for UnorderedQueue {
         Some(next)
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        state.capacity() * size_of::<(u32, Value)>()
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         refuses_container(call, "enqueue", "dequeue")
     }

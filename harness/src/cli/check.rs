@@ -135,7 +135,7 @@ struct Checking {
     initial: Option<Value>,
     /// Bytes, for one file.
     memory: u64,
-    /// For reading one file.
+    /// For one file.
     threads: usize,
     seconds: Duration,
 }
@@ -192,7 +192,7 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
         None => ModelName::fit(&history).map_err(|missing| Trouble(format!("{name}: {missing}")))?,
     };
     let initial = checking.initial.as_ref();
-    let budget = Budget { configurations: u64::MAX, bytes: half, deadline };
+    let budget = Budget { configurations: u64::MAX, bytes: half, deadline, threads: Some(checking.threads) };
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
     let unrecorded = linearizability::unrecorded_reads(&history, model, initial);

@@ -1,6 +1,6 @@
 //! What a person reads on the terminal: failures, and the table at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
@@ -99,12 +99,17 @@ const OPERATIONS: usize = 12;
 const ORDERS: usize = 4;
 
 fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
-    let shown = history.operations().filter(|operation| anomaly.operations.contains(&operation.index()));
-    for (letter, shown) in ('A'..='Z').zip(shown) {
+    let wanted: HashSet<u64> = anomaly.operations.iter().copied().collect();
+    let shown = history.operations().filter(|operation| wanted.contains(&operation.index()));
+    for (at, shown) in shown.take(OPERATIONS).enumerate() {
         let answered = trace.iter().find(|line| {
             line.event == "answered" && line.fields.get("operation").and_then(|o| o.as_u64()) == Some(shown.index())
         });
-        print(operation(&letter.to_string(), shown, answered, anomaly.sources.contains(&shown.index())));
+        let letter = shakedown_results::letter(at);
+        print(operation(&letter, shown, answered, anomaly.sources.contains(&shown.index())));
+    }
+    if wanted.len() > OPERATIONS {
+        print(format_args!("    and {} more operations: the page has all", wanted.len() - OPERATIONS));
     }
 }
 

@@ -23,6 +23,9 @@ use crate::History;
 use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, Value, ValueId};
 use crate::model::set::elements;
 
+use crate::model::set::truth;
+use crate::model::{Call, Set};
+
 use super::phrases::{began, ended, place};
 use super::{Decision, Violation, cut};
 
@@ -67,9 +70,7 @@ pub(super) fn decide(history: &History, operations: &[OperationId]) -> Option<De
 }
 
 fn says_nothing(operation: Operation<'_>) -> bool {
-    operation.outcome() != Outcome::Ok
-        || operation.result_id() == operation.argument_id()
-        || operation.result_id() == ValueId::NIL
+    truth(Call::of(operation, &Set)).is_none()
 }
 
 struct GrowOnlySet<'a> {

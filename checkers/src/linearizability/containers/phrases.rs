@@ -2,6 +2,7 @@
 
 use crate::History;
 use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome};
+use crate::linearizability::sentence::TOLD;
 
 /// `at 1.204 s`, or `at event 17` where the source has no times.
 pub(super) fn at(time: Option<u64>, position: EventPosition) -> String {
@@ -41,7 +42,7 @@ pub(super) fn list(items: &[String]) -> String {
 
 /// What each operation did and when, and what came before it.
 pub(super) fn why(history: &History, operations: &[OperationId]) -> Vec<String> {
-    let operations: Vec<Operation<'_>> = operations.iter().map(|&id| history.operation(id)).collect();
+    let operations: Vec<Operation<'_>> = operations.iter().take(TOLD).map(|&id| history.operation(id)).collect();
     let mut lines: Vec<String> = operations.iter().copied().map(line).collect();
     for (n, later) in operations.iter().enumerate() {
         let closed =
