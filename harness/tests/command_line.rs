@@ -134,8 +134,126 @@ fn histories_are_judged_with_the_status_that_belongs_to_the_verdict() {
     let refused = trouble(folder.path(), &["check", "broken"]);
     assert!(refused.starts_with("error: broken:4:") && refused.contains("read"), "{refused}");
     let refused = trouble(folder.path(), &["check", "odd"]);
-    assert!(refused.contains("no model fits the operations fly"), "{refused}");
+    assert!(refused.contains("odd: no model knows the function `fly`") && refused.contains("nearest: "), "{refused}");
     assert!(trouble(folder.path(), &["check", "nowhere"]).contains("nowhere"));
+}
+
+/// The history of one register: each write completes, and is then read, by another process, as it is or as it was before.
+fn writes_and_reads(operations: usize, stale: bool) -> String {
+    let mut lines = Vec::new();
+    let mut event = |process: usize, event_type: &str, f: &str, value: Option<usize>| {
+        lines.push(serde_json::json!({"process": process, "type": event_type, "f": f, "value": value}).to_string());
+    };
+    for n in 1..=operations {
+        event(0, "invoke", "write", Some(n));
+        event(0, "ok", "write", Some(n));
+        event(1, "invoke", "read", None);
+        event(1, "ok", "read", Some(if stale && n == operations { n - 1 } else { n }));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn many_files_are_judged_at_once_and_told_in_their_order() {
+    let folder = folder();
+    let names: Vec<String> = (0..12).map(|n| format!("h{n}.jsonl")).collect();
+    for (n, name) in names.iter().enumerate() {
+        // The first ones take longest.
+        fs::write(folder.path().join(name), writes_and_reads(20_000 / (n + 1), n % 3 == 1)).unwrap();
+    }
+    let mut arguments = vec!["check"];
+    arguments.extend(names.iter().map(String::as_str));
+    let output = shakedown(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let verdicts: Vec<&str> = text(&output.stdout).lines().filter(|line| line.starts_with('h')).collect();
+    let expected: Vec<String> =
+        (0..12).map(|n| format!("h{n}.jsonl: {}", if n % 3 == 1 { "invalid" } else { "valid" })).collect();
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn what_is_guessed_is_said_and_what_is_asked_for_is_not() {
+    let folder = folder();
+    fs::write(folder.path().join("h"), writes_and_reads(2, false)).unwrap();
+    let told = |arguments: &[&str]| text(&shakedown(folder.path(), arguments).stdout).to_owned();
+    let guessed = told(&["check", "h"]);
+    assert_eq!(guessed, "h: valid\n  checked as register, linearizable (guessed from the operations)\n");
+    let half = told(&["check", "--model", "kv", "h"]);
+    assert_eq!(half, "h: valid\n  checked as kv, linearizable (the consistency is guessed)\n");
+    assert_eq!(told(&["check", "--model", "kv", "--consistency", "linearizable", "h"]), "h: valid\n");
+}
+
+#[test]
+fn a_check_that_runs_out_of_time_or_memory_is_undecided_and_says_what_would_help() {
+    let folder = folder();
+    fs::write(folder.path().join("h"), writes_and_reads(50_000, false)).unwrap();
+    for (limit, value, said) in [
+        ("--max-memory", "64KiB", "the allowed memory of 32768 bytes ran out after"),
+        ("--max-seconds", "0", "the allowed time ran out after"),
+    ] {
+        let output = shakedown(folder.path(), &["check", limit, value, "h"]);
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        let told = text(&output.stdout).replace("\n   ", "");
+        assert!(told.starts_with("h: unknown") && told.contains(said) && told.contains("allow more"), "{told}");
+    }
+    // Which of forty additions make a sum: nothing but trying tells.
+    let amount = |process: u64| 2 * (3_u64.pow(process as u32 % 20) % 1_000_003 + process);
+    let event = |process: u64, event_type: &str, f: &str, value: Option<u64>| {
+        serde_json::json!({"process": process, "type": event_type, "f": f, "value": value}).to_string()
+    };
+    let mut lines: Vec<String> =
+        (0..40).map(|process| event(process, "invoke", "add", Some(amount(process)))).collect();
+    lines.push(event(99, "invoke", "read", None));
+    lines.push(event(99, "ok", "read", Some(2_000_001)));
+    lines.extend((0..40).map(|process| event(process, "ok", "add", Some(amount(process)))));
+    fs::write(folder.path().join("hard"), lines.join("\n")).unwrap();
+    for (limit, value, said) in [
+        ("--max-seconds", "0.5", "given up when its time was over"),
+        ("--max-memory", "20MiB", "given up at 10 MiB of memory"),
+    ] {
+        let output = shakedown(folder.path(), &["check", "--model", "counter", limit, value, "hard"]);
+        let told = text(&output.stdout).replace("\n   ", "");
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert!(told.contains(said) && told.contains("What would help: more "), "{told}");
+    }
+}
+
+#[test]
+fn an_explanation_has_its_zones_and_orders_as_data_and_in_words() {
+    let folder = folder();
+    let lines = [
+        r#"{"process":0,"type":"invoke","f":"write","value":4}"#,
+        r#"{"process":1,"type":"invoke","f":"read","value":null}"#,
+        r#"{"process":1,"type":"ok","f":"read","value":4}"#,
+        r#"{"process":2,"type":"invoke","f":"write","value":5}"#,
+        r#"{"process":2,"type":"ok","f":"write","value":5}"#,
+        r#"{"process":3,"type":"invoke","f":"read","value":null}"#,
+        r#"{"process":3,"type":"ok","f":"read","value":4}"#,
+        r#"{"process":0,"type":"ok","f":"write","value":4}"#,
+    ];
+    fs::write(folder.path().join("h"), lines.join("\n")).unwrap();
+    let output = shakedown(folder.path(), &["check", "--format", "json", "h"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let anomaly = &line["anomalies"][0];
+    assert_eq!((&anomaly["name"], &anomaly["sources"]), (&"stale-read".into(), &serde_json::json!([0])));
+    assert_eq!(anomaly["zones"].as_array().unwrap().len(), 2);
+    assert_eq!(anomaly["orders"][0]["refused"][0]["operation"], 5);
+    let output = shakedown(folder.path(), &["check", "h"]);
+    let told = text(&output.stdout);
+    assert!(
+        told.contains("4 must have been there all the time from event 2 (#1 had ended) to event 5 (#5 began)"),
+        "{told}"
+    );
+    assert!(told.contains("    after A B C: not D, for the value is 5, and it read 4"), "{told}");
+    assert!(told.lines().count() < 20 && told.lines().all(|line| line.chars().count() <= 110), "{told}");
+}
+
+#[test]
+fn completions_alone_are_not_asked_about_real_time() {
+    let folder = folder();
+    fs::write(folder.path().join("h"), r#"{"process":0,"type":"ok","f":"txn","value":[["r","x",1]]}"#).unwrap();
+    let refused = trouble(folder.path(), &["check", "--model", "multi-register", "h"]);
+    assert!(refused.contains("completions without invocations"), "{refused}");
 }
 
 #[test]

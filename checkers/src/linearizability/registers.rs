@@ -172,7 +172,8 @@ impl<'a> Registers<'a> {
             if function == self.read {
                 false
             } else if function == self.cas {
-                self.pairs[&operation.argument_id()].1 == value
+                let (expected, new) = self.pairs[&operation.argument_id()];
+                new == value && expected != new
             } else if function == self.acquire || function == self.release {
                 value == if function == self.acquire { self.held } else { self.initial }
             } else {
