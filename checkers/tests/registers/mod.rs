@@ -3,7 +3,7 @@
 //! A history is a list of [`Op`]s as in `definition`, in the order of their invocations, made by an atomic register per key: each
 //! operation takes effect at one instant between its invocation and its completion, so that the history is linearizable.
 
-#![allow(dead_code, reason = "every test that includes this module uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test that includes this module uses a part of it")]
 
 mod configurations;
 
@@ -63,7 +63,7 @@ impl Chance {
 }
 
 /// What a register holds. Nothing at first.
-type Contents = Vec<i64>;
+pub type Contents = Vec<i64>;
 
 /// An operation that a process has begun.
 #[derive(Clone, Copy)]
@@ -74,69 +74,101 @@ struct Open {
 
 /// A linearizable history of this mixture.
 pub fn simulate(mixture: Mixture, chance: &mut Chance) -> Vec<Op> {
-    let mut registers: Vec<Contents> = vec![Vec::new(); mixture.keys as usize];
-    let mut names: Vec<u32> = (0..mixture.processes as u32).collect();
-    let mut open: Vec<Option<Open>> = vec![None; mixture.processes];
-    let mut late: Vec<usize> = Vec::new();
-    let mut ops: Vec<Op> = Vec::with_capacity(mixture.operations);
-    let (mut position, mut fresh) = (0, 0);
-    while ops.len() < mixture.operations || open.iter().any(Option::is_some) {
-        if !late.is_empty() && chance.percent(5) {
-            let op = late.swap_remove(chance.of_range(0..late.len()));
-            let register = &mut registers[ops[op].key as usize];
-            effect(&mut ops[op], register);
+    let mut simulation = Simulation::new(mixture);
+    simulation.run(mixture.operations, chance);
+    simulation.ops
+}
+
+/// Atomic registers and those who use them. Between two runs nothing is open but what nobody learned the outcome of.
+pub struct Simulation {
+    mixture: Mixture,
+    pub registers: Vec<Contents>,
+    pub ops: Vec<Op>,
+    /// The position of the next event.
+    pub position: u32,
+    names: Vec<u32>,
+    late: Vec<usize>,
+    fresh: i64,
+}
+
+impl Simulation {
+    pub fn new(mixture: Mixture) -> Simulation {
+        Simulation {
+            mixture,
+            registers: vec![Vec::new(); mixture.keys as usize],
+            ops: Vec::with_capacity(mixture.operations),
+            position: 0,
+            names: (0..mixture.processes as u32).collect(),
+            late: Vec::new(),
+            fresh: 0,
         }
-        let quick = if mixture.skewed { 1 + chance.of_range(0..mixture.processes) } else { mixture.processes };
-        let at = chance.of_range(0..quick);
-        match open[at] {
-            None if ops.len() == mixture.operations => {}
-            None => {
-                let key = chance.below(mixture.keys as u64) as i64;
-                let (function, argument) = invocation(mixture, &registers[key as usize], &mut fresh, chance);
-                ops.push(Op {
-                    process: names[at],
-                    function,
-                    key,
-                    argument,
-                    answer: Vec::new(),
-                    outcome: Outcome::Ok,
-                    invoked: position,
-                    completed: NEVER,
-                });
-                position += 1;
-                open[at] = Some(Open { op: ops.len() - 1, took_effect: false });
+    }
+
+    /// Goes on until there are so many operations, and until all of them ended.
+    pub fn run(&mut self, operations: usize, chance: &mut Chance) {
+        let mixture = self.mixture;
+        let mut open: Vec<Option<Open>> = vec![None; mixture.processes];
+        while self.ops.len() < operations || open.iter().any(Option::is_some) {
+            if !self.late.is_empty() && chance.percent(5) {
+                let op = self.late.swap_remove(chance.of_range(0..self.late.len()));
+                self.take_effect(op);
             }
-            Some(Open { op, took_effect: false }) => {
-                let unknown = chance.percent(mixture.info);
-                if unknown {
-                    ops[op].outcome = Outcome::Info;
+            let quick = if mixture.skewed { 1 + chance.of_range(0..mixture.processes) } else { mixture.processes };
+            let at = chance.of_range(0..quick);
+            match open[at] {
+                None if self.ops.len() >= operations => {}
+                None => {
+                    self.begin(self.names[at], chance);
+                    open[at] = Some(Open { op: self.ops.len() - 1, took_effect: false });
                 }
-                if ops[op].function == "write" && !unknown && chance.percent(mixture.fail) {
-                    ops[op].outcome = Outcome::Fail;
-                } else if unknown && chance.percent(50) {
-                    if chance.percent(50) {
-                        late.push(op);
+                Some(Open { op, took_effect: false }) => {
+                    self.decide(op, chance);
+                    open[at] = Some(Open { op, took_effect: true });
+                }
+                Some(Open { op, took_effect: true }) => {
+                    open[at] = None;
+                    if self.ops[op].outcome == Outcome::Info {
+                        self.names[at] += mixture.processes as u32;
+                        if chance.percent(30) {
+                            continue;
+                        }
                     }
-                } else {
-                    let register = &mut registers[ops[op].key as usize];
-                    effect(&mut ops[op], register);
+                    self.ops[op].completed = self.position;
+                    self.position += 1;
                 }
-                open[at] = Some(Open { op, took_effect: true });
-            }
-            Some(Open { op, took_effect: true }) => {
-                open[at] = None;
-                if ops[op].outcome == Outcome::Info {
-                    names[at] += mixture.processes as u32;
-                    if chance.percent(30) {
-                        continue;
-                    }
-                }
-                ops[op].completed = position;
-                position += 1;
             }
         }
     }
-    ops
+
+    fn begin(&mut self, process: u32, chance: &mut Chance) {
+        let key = chance.below(self.mixture.keys as u64) as i64;
+        let register = &self.registers[key as usize];
+        let (function, argument) = invocation(self.mixture, register, &mut self.fresh, chance);
+        let invoked = self.position;
+        self.position += 1;
+        let outcome = Outcome::Ok;
+        self.ops.push(Op { process, function, key, argument, answer: Vec::new(), outcome, invoked, completed: NEVER });
+    }
+
+    /// Whether an operation happens, and who learns of it.
+    fn decide(&mut self, op: usize, chance: &mut Chance) {
+        let unknown = chance.percent(self.mixture.info);
+        if unknown {
+            self.ops[op].outcome = Outcome::Info;
+        }
+        if self.ops[op].function == "write" && !unknown && chance.percent(self.mixture.fail) {
+            self.ops[op].outcome = Outcome::Fail;
+        } else if !unknown || chance.percent(50) {
+            self.take_effect(op);
+        } else if chance.percent(50) {
+            self.late.push(op);
+        }
+    }
+
+    fn take_effect(&mut self, op: usize) {
+        let op = &mut self.ops[op];
+        effect(op, &mut self.registers[op.key as usize]);
+    }
 }
 
 fn invocation(mixture: Mixture, register: &Contents, fresh: &mut i64, chance: &mut Chance) -> (&'static str, Vec<i64>) {
