@@ -27,6 +27,7 @@ mod containers;
 mod explain;
 mod memoised;
 mod object;
+mod one_register;
 mod orders;
 mod registers;
 mod search;
@@ -40,21 +41,19 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::History;
-use crate::history::{EventPosition, NEVER, OperationId, Value};
+use crate::history::{EventPosition, Value};
 use crate::model::{
     Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv, UnorderedQueue,
 };
-use crate::verdict::{Anomaly, Budget, Undecided, Verdict, Zone};
+use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
-use automaton::{Automaton, State};
+use automaton::Automaton;
 use containers::Containers;
-use explain::{Case, Suspects, Suspicion};
+use explain::{Case, Suspects};
 use memoised::Modelled;
 use object::Object;
-use registers::{Register, Registers};
+use registers::Registers;
 use search::{Found, Spent, search};
-use sources::Sources;
-use zones::Zones;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
@@ -209,109 +208,6 @@ fn in_parallel<T: Send>(objects: &[Object], threads: usize, judge: impl Fn(&Obje
     let mut answers = answers.into_inner().expect("no thread panicked");
     answers.sort_by_key(|(at, _)| *at);
     answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-impl Judge for Registers<'_> {
-    fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding {
-        let register = self.register(object);
-        let states = register.values.len();
-        let id = |at: u32| register.accesses[at as usize].operation;
-        match zones::judge(&register.accesses, states) {
-            Zones::Legal => return Finding::Legal,
-            Zones::Illegal(clash) => {
-                let among = register.leading_to(&clash.states);
-                let suspects = clash.suspects.iter().map(|&at| id(at)).collect();
-                let nearer = register.written_over_before(&clash.suspects).map(|suspects| Suspicion {
-                    among: register.leading_to(&register.shown_by(&suspects)),
-                    suspects: suspects.map(id).to_vec(),
-                });
-                let zones = clash.zones.map(|zones| zones.map(|zone| told(history, &register, zone)));
-                let anomaly = self.explain(
-                    history,
-                    object,
-                    &register,
-                    Suspects::These(nearer.into_iter().chain([Suspicion { suspects, among }]).collect()),
-                    budget,
-                );
-                return Finding::Illegal(vec![Anomaly { zones, ..anomaly }]);
-            }
-            Zones::Undecided => {}
-        }
-        let (accesses, olds) = match sources::separate(&register.accesses, states) {
-            Sources::Separated { accesses, states } => (accesses, states),
-            Sources::None { access, over } => {
-                let suspects: Vec<OperationId> = over.into_iter().chain([access]).map(|at| id(at as u32)).collect();
-                let among = register.accesses.iter().map(|access| access.operation).collect();
-                let anomaly = self.explain(
-                    history,
-                    object,
-                    &register,
-                    Suspects::These(vec![Suspicion { suspects, among }]),
-                    budget,
-                );
-                return Finding::Illegal(vec![anomaly]);
-            }
-        };
-        let apart = register.with(accesses, &olds);
-        match zones::judge(&apart.accesses, apart.values.len()) {
-            Zones::Legal => return Finding::Legal,
-            Zones::Illegal(clash) => {
-                let end = clash.suspects.iter().map(|&at| apart.certain_by(at as usize)).max().unwrap_or(NEVER);
-                let anomaly = self.explain(history, object, &register, Suspects::UpTo(end), budget);
-                return Finding::Illegal(vec![anomaly]);
-            }
-            Zones::Undecided => {}
-        }
-        let (calls, mut automaton) = apart.calls();
-        match search(&calls, &[automaton.initial()], &mut automaton, budget).found {
-            Found::Order => Finding::Legal,
-            Found::NoOrder { deepest } => {
-                Finding::Illegal(vec![self.explain(history, object, &register, Suspects::UpTo(deepest), budget)])
-            }
-            Found::GaveUp { deepest, spent } => Finding::Undecided { deepest, spent },
-        }
-    }
-}
-
-impl Registers<'_> {
-    fn explain(
-        &self,
-        history: &History,
-        object: &Object,
-        register: &Register<'_>,
-        suspects: Suspects,
-        budget: &Budget,
-    ) -> Anomaly {
-        let (calls, mut automaton) = register.calls();
-        let writers = |state: State| {
-            self.writers_of(object, register.values[state as usize]).map(|operation| operation.id()).collect()
-        };
-        let case = Case {
-            history,
-            key: object.key,
-            calls: &calls,
-            automaton: &mut automaton,
-            writers: &writers,
-            deadline: budget.deadline,
-        };
-        case.explain(suspects)
-    }
-}
-
-/// A zone as people and pages see it.
-fn told(history: &History, register: &Register<'_>, zone: zones::Zone) -> Zone {
-    let operation = |at: u32| register.accesses.get(at as usize).map(|access| access.operation);
-    let first = operation(zone.completed.1);
-    let last = operation(zone.invoked.1);
-    let event = |later: u32| later.checked_sub(1).filter(|_| later != NEVER);
-    let (completed, invoked) = (event(zone.completed.0), event(zone.invoked.0));
-    let (from, to) = if zone.is_forward() { (completed, invoked) } else { (invoked, completed) };
-    let value = register.describe(zone.root);
-    let sentence = sentence::of_zone(history, &value, zone.is_forward(), first, last);
-    let mut operations: Vec<OperationId> = first.into_iter().chain(last).collect();
-    operations.sort_unstable();
-    operations.dedup();
-    Zone { value, forward: zone.is_forward(), from, to, operations, sentence }
 }
 
 impl<M: Model + Sync> Judge for Modelled<'_, M> {

@@ -317,7 +317,6 @@ fn at_a_quiet_moment_among_five_values_of_thirty_clients() {
 }
 
 #[test]
-#[ignore = "a read that has no source is proved by thousands of operations: the trial over the whole history is given up"]
 fn at_a_quiet_moment_among_five_values_and_compare_and_set_of_thirty_clients() {
     is_found(&[Mixture { values: Some(5), cas: 30, ..MANY }], at_a_quiet_moment);
 }

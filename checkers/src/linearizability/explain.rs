@@ -44,16 +44,18 @@ pub(super) struct Case<'a, A: ?Sized> {
 
 /// Calls that prove it, as far as is known before any trial.
 pub(super) enum Suspects {
-    /// The first of these that proves it.
-    These(Vec<Suspicion>),
+    /// The first of these that proves it; if a trial does not tell in time, the last, or else all that is invoked before a completion.
+    These { suspicions: Vec<Suspicion>, until: EventPosition },
     /// All calls that are invoked before this completion.
     UpTo(EventPosition),
 }
 
-/// Operations that prove it, whatever others do. Only calls in `among`, which is sorted, have to do with it.
+/// Operations that may prove it, whatever others do. Only calls in `among`, which is sorted, have to do with it.
 pub(super) struct Suspicion {
     pub suspects: Vec<OperationId>,
     pub among: Vec<OperationId>,
+    /// Whether they prove it by what the method knows, so that a trial can only show that fewer are enough.
+    pub certain: bool,
 }
 
 impl<A: Automaton + ?Sized> Case<'_, A> {
@@ -72,7 +74,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     pub fn explain(mut self, suspects: Suspects) -> Anomaly {
         let impossible_by = match &suspects {
             Suspects::UpTo(event) => Some(*event),
-            Suspects::These(_) => None,
+            Suspects::These { .. } => None,
         };
         let mut proof = self.proof(suspects);
         proof.sort_unstable();
@@ -84,23 +86,25 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
     fn proof(&mut self, suspects: Suspects) -> Vec<OperationId> {
         let mut trials = Trials { automaton: self.automaton, left: TRIALS, deadline: self.deadline };
         let end = match suspects {
-            Suspects::These(suspicions) => {
+            Suspects::These { suspicions, until } => {
                 let initial = [trials.automaton.initial()];
-                for Suspicion { mut suspects, among } in suspicions {
+                let mut certain = None;
+                for Suspicion { mut suspects, among, certain: is_certain } in suspicions {
                     suspects.sort_unstable();
                     let among = |call: &&Call| among.binary_search(&call.operation).is_ok();
                     let calls: Vec<Call> = self.calls.iter().filter(among).copied().collect();
-                    let all: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].must).collect();
-                    let is_suspect = |&at: &usize| suspects.binary_search(&calls[at].operation).is_ok();
-                    let first: Vec<usize> = all.iter().copied().filter(is_suspect).collect();
-                    for bound in [first, all] {
-                        if trials.no_order(&calls, &bound, &initial) {
-                            let bound = trials.reduce(&calls, bound, &initial);
-                            return bound.into_iter().map(|at| calls[at].operation).collect();
-                        }
+                    let is_bound = |call: &Call| call.must && suspects.binary_search(&call.operation).is_ok();
+                    let bound: Vec<usize> = (0..calls.len()).filter(|&at| is_bound(&calls[at])).collect();
+                    if trials.no_order(&calls, &bound, &initial) {
+                        let bound = trials.reduce(&calls, bound, &initial);
+                        return bound.into_iter().map(|at| calls[at].operation).collect();
                     }
+                    certain = is_certain.then_some(suspects);
                 }
-                NEVER
+                if let Some(certain) = certain {
+                    return certain;
+                }
+                until
             }
             Suspects::UpTo(event) => event,
         };
