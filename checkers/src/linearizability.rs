@@ -242,7 +242,7 @@ fn gave_up(history: &History, object: &Object, deepest: EventPosition, spent: Sp
     };
     let (what, raise) = match spent {
         Spent::Configurations(most) => (format!("after {most} configurations"), "a larger budget of configurations"),
-        Spent::Bytes(most) => (format!("at {} MiB of memory", most >> 20), "more memory"),
+        Spent::Bytes(most) => (format!("at {} MiB of memory beside the history", most >> 20), "more memory"),
         Spent::Time => ("when its time was over".to_owned(), "more time"),
     };
     let unknown =

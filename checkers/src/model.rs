@@ -127,6 +127,11 @@ pub trait Model {
         false
     }
 
+    /// A state in words, for explanations.
+    fn describe(&self, state: &Self::State) -> String {
+        format!("{state:?}")
+    }
+
     /// How many bytes a state holds beyond its own size: a search that runs out of memory must know.
     fn heap_bytes(&self, state: &Self::State) -> usize {
         let _ = state;

@@ -40,9 +40,10 @@ pub struct Anomaly {
     /// As the literature names it: `stale-read`.
     pub name: &'static str,
     /// The proof: with these operations no order is legal, whichever of the other operations happened or not, and without any one of
-    /// them some order is (unless the search for that was too long, or the history too: then it may hold more than it needs). In the
-    /// order of their invocations. Of containers it holds elements whole: what was put in, and how it was taken out.
+    /// them some order is, if it is [`reduced`](Anomaly::reduced). In the order of their invocations. Of containers it holds elements whole: what was put in, and how it was taken out.
     pub proof: Vec<OperationId>,
+    /// Whether it was found out that the proof can spare none of its operations; otherwise that took too long, and fewer may be enough.
+    pub reduced: bool,
     /// Operations that are no part of the proof but of the picture: where a value that the proof observes came from.
     pub sources: Vec<OperationId>,
     /// One sentence that an engineer understands.

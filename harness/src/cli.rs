@@ -133,8 +133,8 @@ struct CheckArguments {
     /// The guarantee; `linearizable` is the one that is decided yet, and what is guessed
     #[arg(long)]
     consistency: Option<String>,
-    /// What registers hold at first [default: nil]
-    #[arg(long, value_name = "V")]
+    /// What registers hold at first, as JSON (0, true, "a"), or text as it is [default: nil]
+    #[arg(long, value_name = "V", allow_hyphen_values = true)]
     initial: Option<String>,
     /// How much memory a check may take, all files together: 512MiB, 4GiB; past it the verdict is unknown [default: half the machine]
     #[arg(long, value_name = "SIZE")]

@@ -188,7 +188,7 @@ fn a_check_that_runs_out_of_time_or_memory_is_undecided_and_says_what_would_help
     let folder = folder();
     fs::write(folder.path().join("h"), writes_and_reads(50_000, false)).unwrap();
     for (limit, value, said) in [
-        ("--max-memory", "64KiB", "the allowed memory of 32768 bytes ran out after"),
+        ("--max-memory", "64KiB", "the allowed memory of 65536 bytes ran out after"),
         ("--max-seconds", "0", "the allowed time ran out after"),
     ] {
         let output = shakedown(folder.path(), &["check", limit, value, "h"]);
@@ -209,7 +209,7 @@ fn a_check_that_runs_out_of_time_or_memory_is_undecided_and_says_what_would_help
     fs::write(folder.path().join("hard"), lines.join("\n")).unwrap();
     for (limit, value, said) in [
         ("--max-seconds", "0.5", "given up when its time was over"),
-        ("--max-memory", "20MiB", "given up at 10 MiB of memory"),
+        ("--max-memory", "20MiB", "given up at 19 MiB of memory beside the history"),
     ] {
         let output = shakedown(folder.path(), &["check", "--model", "counter", limit, value, "hard"]);
         let told = text(&output.stdout).replace("\n   ", "");

@@ -76,15 +76,16 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
             Suspects::UpTo(event) => Some(*event),
             Suspects::These { .. } => None,
         };
-        let mut proof = self.proof(suspects);
+        let (mut proof, reduced) = self.proof(suspects);
         proof.sort_unstable();
         let sources = self.sources(&proof);
         let orders = orders::longest(&mut self, &proof, &sources);
-        Anomaly { orders, impossible_by, ..sentence::describe(&self, proof, sources) }
+        Anomaly { orders, impossible_by, reduced, ..sentence::describe(&self, proof, sources) }
     }
 
-    fn proof(&mut self, suspects: Suspects) -> Vec<OperationId> {
-        let mut trials = Trials { automaton: self.automaton, left: TRIALS, deadline: self.deadline };
+    /// The operations, and whether it is known that none of them can be spared.
+    fn proof(&mut self, suspects: Suspects) -> (Vec<OperationId>, bool) {
+        let mut trials = Trials::new(self.automaton, self.deadline);
         let end = match suspects {
             Suspects::These { suspicions, until } => {
                 let initial = [trials.automaton.initial()];
@@ -97,13 +98,14 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
                     let bound: Vec<usize> = (0..calls.len()).filter(|&at| is_bound(&calls[at])).collect();
                     if trials.no_order(&calls, &bound, &initial) {
                         let bound = trials.reduce(&calls, bound, &initial);
-                        return bound.into_iter().map(|at| calls[at].operation).collect();
+                        return (bound.into_iter().map(|at| calls[at].operation).collect(), !trials.gave_up);
                     }
                     certain = is_certain.then_some(suspects);
                 }
                 if let Some(certain) = certain {
-                    return certain;
+                    return (certain, false);
                 }
+                trials = Trials::new(self.automaton, self.deadline);
                 until
             }
             Suspects::UpTo(event) => event,
@@ -115,7 +117,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
             trials.reduce(&calls, all, &initial)
         });
         let bound = trials.without_needless(&calls, bound);
-        bound.into_iter().map(|at| calls[at].operation).collect()
+        (bound.into_iter().map(|at| calls[at].operation).collect(), !trials.gave_up && calls.len() <= WHOLE)
     }
 
     /// For each value that the proof observes and does not write: the latest write of it that the observer could have seen.
@@ -126,7 +128,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
             return Vec::new();
         }
         if proof.iter().all(|&id| self.effect(id).is_none()) {
-            let mut trials = Trials { automaton: self.automaton, left: TRIALS, deadline: self.deadline };
+            let mut trials = Trials::new(self.automaton, self.deadline);
             let mut helpers = trials.helpers(self.calls, proof);
             helpers.sort_unstable();
             return helpers;
@@ -166,9 +168,15 @@ struct Trials<'a, A: ?Sized> {
     automaton: &'a mut A,
     left: u64,
     deadline: Option<Instant>,
+    /// Whether some trial since the last success did not tell.
+    gave_up: bool,
 }
 
-impl<A: Automaton + ?Sized> Trials<'_, A> {
+impl<'a, A: Automaton + ?Sized> Trials<'a, A> {
+    fn new(automaton: &'a mut A, deadline: Option<Instant>) -> Self {
+        Trials { automaton, left: TRIALS, deadline, gave_up: false }
+    }
+
     /// Whether no order is legal with only these calls bound, from any of these states.
     fn no_order(&mut self, calls: &[Call], bound: &[usize], from: &[State]) -> bool {
         let mut freed = calls.to_vec();
@@ -190,6 +198,13 @@ impl<A: Automaton + ?Sized> Trials<'_, A> {
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.left = 0;
         }
+        match searched.found {
+            Found::Order => {}
+            // A success begins the last round of trials anew.
+            Found::NoOrder { .. } => self.gave_up = false,
+            Found::GaveUp { .. } => self.gave_up = true,
+        }
+        self.gave_up |= self.left == 0;
         searched
     }
 

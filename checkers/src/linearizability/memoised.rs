@@ -114,6 +114,6 @@ impl<M: Model> Automaton for Memoised<'_, M> {
     }
 
     fn describe(&self, state: State) -> String {
-        format!("{:?}", self.states[state as usize])
+        self.modelled.model.describe(&self.states[state as usize])
     }
 }

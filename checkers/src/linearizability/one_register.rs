@@ -1,4 +1,4 @@
-//! How one register is judged: zones, then what time tells of sources and zones again, then the search.
+//! How one register is judged: zones; if it is small, a short search; then what time tells of sources, and zones again; then the search.
 
 use crate::History;
 use crate::history::{NEVER, OperationId};
@@ -25,6 +25,9 @@ impl Judge for Registers<'_> {
             Zones::Legal => return Finding::Legal,
             Zones::Illegal(clash) => return Finding::Illegal(vec![case.explain_clash(&clash)]),
             Zones::Undecided => {}
+        }
+        if let Some(finding) = case.decide_quickly() {
+            return finding;
         }
         let (accesses, olds) = match separate(&register.accesses, states) {
             Sources::Separated { accesses, states } => (accesses, states),
@@ -62,7 +65,25 @@ struct Judged<'a> {
     budget: &'a Budget,
 }
 
+/// Registers with fewer operations are searched at once, as most of them cost less than to tell their values apart.
+const SMALL: usize = 1_000;
+
 impl Judged<'_> {
+    /// What a short search finds, if it finds anything.
+    fn decide_quickly(&self) -> Option<Finding> {
+        let accesses = self.register.accesses.len();
+        if accesses > SMALL {
+            return None;
+        }
+        let (calls, mut automaton) = self.register.calls();
+        let budget = Budget { deadline: self.budget.deadline, ..Budget::of_configurations(4 * accesses as u64) };
+        match search(&calls, &[automaton.initial()], &mut automaton, &budget).found {
+            Found::Order => Some(Finding::Legal),
+            Found::NoOrder { deepest } => Some(Finding::Illegal(vec![self.explain(Suspects::UpTo(deepest))])),
+            Found::GaveUp { .. } => None,
+        }
+    }
+
     fn explain(&self, suspects: Suspects) -> Anomaly {
         let (calls, mut automaton) = self.register.calls();
         let writers = |state: State| {

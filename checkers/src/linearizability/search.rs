@@ -219,7 +219,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         if self.automaton.bytes() > limit {
             return Some(Spent::Bytes(limit));
         }
-        if !visited.is_multiple_of(1024) {
+        if !visited.is_multiple_of(16) {
             return None;
         }
         if self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -184,11 +184,14 @@ impl<A: Automaton + ?Sized> Words<'_, '_, A> {
     fn any(&self, operations: &[Operation<'_>]) -> (&'static str, String) {
         let last = operations.iter().max_by_key(|operation| operation.completed());
         let last = last.map(|operation| self.did(*operation)).unwrap_or_default();
-        let all = |function| operations.iter().all(|operation| operation.function() == function);
+        // Tokens of a lock may be the cause, too.
+        let all = |function| {
+            operations.iter().all(|operation| operation.function() == function && *operation.result() == Value::Nil)
+        };
         if all("acquire") || all("release") {
             let (times, other) = (operations.len(), if all("acquire") { "release" } else { "acquire" });
             let told = format!(
-                "{last}, which is the {times}th {} of the proof: fewer than {} of {other} can have happened between them",
+                "{last}, which makes {times} times that somebody did {}: fewer than {} of {other} can have happened between them",
                 operations[0].function(),
                 times - 1,
             );

@@ -1,7 +1,5 @@
 //! The events of one object, and what is open at each: the same for every order.
 
-use rustc_hash::FxHashMap;
-
 use crate::history::{EventPosition, NEVER};
 
 use super::automaton::{Automaton, Call, Class, Effect, State};
@@ -56,7 +54,7 @@ pub(super) struct Timeline {
     /// How many classes there are.
     pub classes: usize,
     /// For registers: what becomes of each value.
-    worth: FxHashMap<State, Worth>,
+    worth: Vec<Worth>,
 }
 
 impl Timeline {
@@ -74,10 +72,10 @@ impl Timeline {
             members: Vec::with_capacity(calls.len()),
             slots: 0,
             classes: calls.iter().map(|call| call.class as usize + 1).max().unwrap_or(0),
-            worth: FxHashMap::default(),
+            worth: Vec::new(),
         };
         for &state in from {
-            timeline.worth.entry(state).or_default().writers += 1;
+            timeline.worth_of(state).writers += 1;
         }
         let mut closings = closings.into_iter().peekable();
         let mut free: Vec<u32> = Vec::new();
@@ -107,16 +105,24 @@ impl Timeline {
         timeline
     }
 
+    fn worth_of(&mut self, value: State) -> &mut Worth {
+        let at = value as usize;
+        if at >= self.worth.len() {
+            self.worth.resize(at + 1, Worth::default());
+        }
+        &mut self.worth[at]
+    }
+
     fn weigh(&mut self, call: &Call, effect: Option<Effect>) {
         if let Some(value) = effect.and_then(Effect::needs) {
-            let worth = self.worth.entry(value).or_default();
+            let worth = self.worth_of(value);
             worth.used = call.invoked;
             if call.must {
                 (worth.needed, worth.needed_by) = (worth.needed, worth.needed_by).max((call.invoked, call.closed));
             }
         }
         if let Some(value) = effect.and_then(Effect::writes) {
-            let worth = self.worth.entry(value).or_default();
+            let worth = self.worth_of(value);
             worth.writers += 1;
             worth.written = worth.written.max(call.closed);
         }
@@ -124,18 +130,20 @@ impl Timeline {
 
     /// If no legal order writes over this value now: the completion for which it must stay.
     pub fn must_stay(&self, value: State, now: EventPosition) -> Option<EventPosition> {
-        let worth = self.worth.get(&value)?;
+        let worth = self.worth.get(value as usize)?;
         (worth.needed > now && (worth.writers <= 1 || worth.written < now)).then_some(worth.needed_by)
     }
 
     /// Whether an operation that is invoked later could make use of this value.
     pub fn is_used_after(&self, value: State, now: EventPosition) -> bool {
-        self.worth.get(&value).is_some_and(|worth| worth.used > now)
+        self.worth.get(value as usize).is_some_and(|worth| worth.used > now)
     }
 
     /// How many bytes this takes.
     pub fn bytes(&self) -> u64 {
-        (self.events.capacity() * size_of::<Event>() + self.members.capacity() * size_of::<Member>()) as u64
+        let events = self.events.capacity() * size_of::<Event>();
+        let members = self.members.capacity() * size_of::<Member>();
+        (events + members + self.worth.capacity() * size_of::<Worth>()) as u64
     }
 }
 

@@ -43,6 +43,11 @@ impl Model for MultiRegister {
         Some(state)
     }
 
+    fn describe(&self, state: &Self::State) -> String {
+        let registers: Vec<String> = state.iter().map(|(register, value)| format!("{register} = {value}")).collect();
+        if registers.is_empty() { "not known yet".to_owned() } else { registers.join(", ") }
+    }
+
     fn heap_bytes(&self, state: &Self::State) -> usize {
         state.capacity() * size_of::<(Value, Value)>()
     }

@@ -87,6 +87,19 @@ impl Model for OwnedMutex {
         Some(next)
     }
 
+    fn describe(&self, state: &Self::State) -> String {
+        let holder = match state.holder {
+            Some((process, 1)) => format!("held by process {process}"),
+            Some((process, times)) => format!("held {times} times by process {process}"),
+            None => "free".to_owned(),
+        };
+        match state.token {
+            Some(token) if state.seen => format!("{holder}, last token {token}"),
+            Some(token) => format!("{holder}, last token {token} or higher"),
+            None => holder,
+        }
+    }
+
     fn refuses(&self, call: Call<'_>) -> Option<String> {
         match (call.function, call.result) {
             ("acquire", Some(result)) if self.fenced && !matches!(result, Value::Int(_) | Value::Nil) => {

@@ -74,6 +74,10 @@ impl Model for Set {
         Some(next)
     }
 
+    fn describe(&self, state: &Self::State) -> String {
+        Value::List(state.iter().cloned().collect()).to_string()
+    }
+
     fn heap_bytes(&self, state: &Self::State) -> usize {
         state.len() * 2 * size_of::<Value>()
     }

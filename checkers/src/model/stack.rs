@@ -29,6 +29,10 @@ impl Model for Stack {
         }
     }
 
+    fn describe(&self, state: &Self::State) -> String {
+        Value::List(state.clone().into_boxed_slice()).to_string()
+    }
+
     fn heap_bytes(&self, state: &Self::State) -> usize {
         state.capacity() * size_of::<Value>()
     }

@@ -50,6 +50,10 @@ impl Model for UnorderedQueue {
         Some(next)
     }
 
+    fn describe(&self, state: &Self::State) -> String {
+        Value::List(state.iter().map(|(_, element)| element.clone()).collect()).to_string()
+    }
+
     fn heap_bytes(&self, state: &Self::State) -> usize {
         state.capacity() * size_of::<(u32, Value)>()
     }

@@ -120,11 +120,26 @@ fn graver(one: Status, other: Status) -> Status {
     if gravity(other) > gravity(one) { other } else { one }
 }
 
+/// A value as it is typed: JSON, EDN's nil and keywords, or text.
 fn initial(text: &str) -> Value {
-    match text {
-        "nil" | "null" => Value::Nil,
-        _ => text.parse().map_or_else(|_| Value::text(text), Value::Int),
+    fn value(json: serde_json::Value) -> Option<Value> {
+        Some(match json {
+            serde_json::Value::Null => Value::Nil,
+            serde_json::Value::Bool(truth) => Value::Bool(truth),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(whole) => Value::Int(whole),
+                None => Value::Decimal(format!("{:?}", number.as_f64()?).into()),
+            },
+            serde_json::Value::String(text) => Value::text(&text),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(value).collect::<Option<_>>()?),
+            serde_json::Value::Object(_) => return None,
+        })
     }
+    if text == "nil" {
+        return Value::Nil;
+    }
+    let json = serde_json::from_str(text).ok().and_then(value);
+    json.unwrap_or_else(|| Value::text(text.strip_prefix(':').unwrap_or(text)))
 }
 
 /// What is asked of each file.
@@ -166,8 +181,6 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
     let begun = Instant::now();
     let name = file.display().to_string();
     let deadline = begun.checked_add(checking.seconds);
-    // The history has one half, what is done with it the other.
-    let half = Some(checking.memory / 2);
     let checked = |history, model, verdict, unrecorded| Checked {
         file: name.clone(),
         history,
@@ -177,7 +190,10 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
         unrecorded,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let history = match read_file_with(file, &ReadOptions { threads: checking.threads, max_bytes: half, deadline }) {
+    let history = match read_file_with(
+        file,
+        &ReadOptions { threads: checking.threads, max_bytes: Some(checking.memory), deadline },
+    ) {
         Ok(history) => history,
         Err(over @ ReadError::OverBudget { .. }) => {
             let unknown = Verdict::Unknown(Undecided { reason: over.to_string() });
@@ -192,7 +208,8 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
         None => ModelName::fit(&history).map_err(|missing| Trouble(format!("{name}: {missing}")))?,
     };
     let initial = checking.initial.as_ref();
-    let budget = Budget { configurations: u64::MAX, bytes: half, deadline, threads: Some(checking.threads) };
+    let rest = checking.memory.saturating_sub(history.bytes() as u64);
+    let budget = Budget { configurations: u64::MAX, bytes: Some(rest), deadline, threads: Some(checking.threads) };
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
     let unrecorded = linearizability::unrecorded_reads(&history, model, initial);

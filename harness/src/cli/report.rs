@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use shakedown_checkers::{Anomaly, History, Operation, OperationId, Outcome};
+use shakedown_checkers::{Anomaly, History, Operation, OperationId, Outcome, Value};
 use shakedown_results::{AnomalyRecord, RunRecord, TraceLine, Word};
 
 use super::print;
@@ -76,17 +76,20 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
             .map(|id| operation(&letter(id), history.operation(*id), None, !anomaly.proof.contains(id))),
     );
     if shown.len() > OPERATIONS {
-        lines.push(format!("    and {} more operations: --format json has all", shown.len() - OPERATIONS));
+        lines.push(format!("    and {} more: --format json has all operations", shown.len() - OPERATIONS));
     }
     for zone in anomaly.zones.iter().flatten() {
-        lines.push(format!("    {}", zone.sentence));
+        lines.push(format!("    {}", clipped(&zone.sentence, 160)));
     }
     for order in anomaly.orders.iter().take(ORDERS) {
         let taken: Vec<String> = order.taken.iter().map(letter).collect();
         let taken = if taken.is_empty() { "at first".to_owned() } else { format!("after {}", taken.join(" ")) };
         for (id, why) in &order.refused {
-            lines.push(format!("    {taken}: not {}, for {}", letter(id), clipped(why, 120)));
+            lines.push(wrapped(&format!("{taken}: not {}, for {}", letter(id), clipped(why, 240))));
         }
+    }
+    if !anomaly.reduced {
+        lines.push("    to look for fewer operations took too long: fewer may be enough".to_owned());
     }
     if anomaly.orders.len() > ORDERS {
         lines.push(format!("    and {} more orders: --format json has them", anomaly.orders.len() - ORDERS));
@@ -109,14 +112,13 @@ fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
         print(operation(&letter, shown, answered, anomaly.sources.contains(&shown.index())));
     }
     if wanted.len() > OPERATIONS {
-        print(format_args!("    and {} more operations: the page has all", wanted.len() - OPERATIONS));
+        print(format_args!("    and {} more: the page has all operations", wanted.len() - OPERATIONS));
     }
 }
 
 fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) -> String {
-    let shows_result = matches!(operation.function(), "read" | "get" | "txn" | "dequeue" | "pop" | "contains");
     let what = match operation.outcome() {
-        Outcome::Ok if shows_result => operation.result(),
+        Outcome::Ok if operation.function() == "txn" || *operation.argument() == Value::Nil => operation.result(),
         _ => operation.argument(),
     };
     let what = match operation.key() {
@@ -246,11 +248,12 @@ pub(super) fn wrapped(sentence: &str) -> String {
     let mut lines = vec!["   ".to_owned()];
     for word in sentence.split(' ') {
         let line = lines.last_mut().expect("there is always a line");
+        let word = clipped(word, 90);
         if line.chars().count() > 4 && line.chars().count() + word.chars().count() > 95 {
             lines.push(format!("    {word}"));
         } else {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&word);
         }
     }
     lines.join("\n")
