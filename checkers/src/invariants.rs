@@ -220,16 +220,29 @@ impl Invariant {
         misfit(history, self).is_none()
     }
 
-    /// The only invariant that a history can be for, if there is one: `None` if none or several fit.
+    /// The invariant that a history is for: the only one that fits and shows itself in some operation. `None` if none or several do.
+    ///
+    /// Where sets are read it is set-full, which also says what `set` does of a set that is read once. What fits any history of reads
+    /// has to be asked for by name: monotonic, staleness.
     pub fn guess(history: &History) -> Option<Invariant> {
-        // Of one kind of workload, what says the most, and whatever fits most histories last.
         let mut fitting = Invariant::ALL.into_iter().filter(|invariant| {
-            !matches!(invariant, Invariant::Set | Invariant::Monotonic | Invariant::Staleness)
-                && !history.is_empty()
-                && invariant.fits(history)
+            invariant.fits(history) && history.operations().any(|operation| invariant.shows_in(operation))
         });
         let only = fitting.next();
         if fitting.next().is_some() { None } else { only }
+    }
+
+    /// Whether an operation is of this workload rather than of any other.
+    fn shows_in(self, operation: Operation<'_>) -> bool {
+        let function = operation.function();
+        match self {
+            Invariant::Bank => function == "transfer" || matches!(operation.result(), Value::Map(_)),
+            Invariant::SetFull => function == "add",
+            Invariant::Counter => matches!(function, "add" | "increment" | "decrement"),
+            Invariant::LongFork => long_fork::is_transaction(operation),
+            Invariant::Queue | Invariant::UniqueIds => true,
+            Invariant::Set | Invariant::Monotonic | Invariant::Staleness => false,
+        }
     }
 
     fn functions(self) -> &'static [&'static str] {

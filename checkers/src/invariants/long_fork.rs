@@ -99,6 +99,11 @@ fn is_write(kind: &Value) -> bool {
     matches!(kind, Value::Text(kind) if matches!(&**kind, "w" | "write"))
 }
 
+/// Whether it reads or writes anything by micro-operations.
+pub(super) fn is_transaction(operation: Operation<'_>) -> bool {
+    parts(operation.argument()).chain(parts(operation.result())).any(|(kind, ..)| is_read(kind) || is_write(kind))
+}
+
 pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {
     let judged = [Some(operation.argument()), Some(operation.result()).filter(|_| operation.outcome() == Outcome::Ok)];
     for transaction in judged.into_iter().flatten().filter(|transaction| **transaction != Value::Nil) {

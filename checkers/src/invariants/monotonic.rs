@@ -16,7 +16,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::History;
-use crate::history::{EventPosition, Operation, Outcome, Value};
+use crate::history::{Operation, Outcome, Value};
 
 use super::objects::{Object, anomaly, began, ended, objects, others};
 use super::{Findings, Options};
@@ -53,22 +53,43 @@ fn within_processes<'a>(answers: &[(Operation<'a>, i64)]) -> Vec<Shrunk<'a>> {
 }
 
 fn across_processes<'a>(answers: &[(Operation<'a>, i64)]) -> Vec<Shrunk<'a>> {
-    let mut ends: Vec<(EventPosition, (Operation<'a>, i64))> =
-        answers.iter().map(|answer| (answer.0.completed(), *answer)).collect();
-    ends.sort_unstable_by_key(|(end, _)| *end);
-    // The greatest of all that ended up to here.
-    for at in 1..ends.len() {
-        if ends[at - 1].1.1 > ends[at].1.1 {
-            ends[at].1 = ends[at - 1].1;
-        }
-    }
-    let before = |operation: Operation<'_>| {
-        let count = ends.partition_point(|(end, _)| *end < operation.invoked());
-        count.checked_sub(1).map(|last| ends[last].1)
+    let mut ends: Vec<(Operation<'a>, i64)> = answers.to_vec();
+    ends.sort_unstable_by_key(|(answered, _)| answered.completed());
+    let mut greatest = Greatest::default();
+    let prefixes: Vec<Greatest<'a>> = ends.iter().map(|answer| *greatest.with(*answer)).collect();
+    let before = |now: Operation<'a>| {
+        let count = ends.partition_point(|(answered, _)| answered.completed() < now.invoked());
+        prefixes[..count].last()?.of_another(now.process())
     };
     let judged = answers.iter().filter_map(|answer| Some((*answer, before(answer.0)?)));
-    // Within a process it is told under another name.
-    judged.filter(|(now, then)| then.1 > now.1 && then.0.process() != now.0.process()).collect()
+    judged.filter(|(now, then)| then.1 > now.1).collect()
+}
+
+/// The greatest answer so far, and the greatest that another process got.
+#[derive(Clone, Copy, Default)]
+struct Greatest<'a> {
+    first: Option<(Operation<'a>, i64)>,
+    other: Option<(Operation<'a>, i64)>,
+}
+
+impl<'a> Greatest<'a> {
+    fn with(&mut self, answer: (Operation<'a>, i64)) -> &Greatest<'a> {
+        let exceeds = |known: Option<(Operation<'a>, i64)>| known.is_none_or(|known| answer.1 > known.1);
+        let same = self.first.is_some_and(|(first, _)| first.process() == answer.0.process());
+        if exceeds(self.first) {
+            if !same {
+                self.other = self.first;
+            }
+            self.first = Some(answer);
+        } else if !same && exceeds(self.other) {
+            self.other = Some(answer);
+        }
+        self
+    }
+
+    fn of_another(&self, process: u32) -> Option<(Operation<'a>, i64)> {
+        self.first.filter(|(first, _)| first.process() != process).or(self.other)
+    }
 }
 
 fn tell(object: &Object<'_>, name: &'static str, shrunk: &[Shrunk<'_>], findings: &mut Findings) {

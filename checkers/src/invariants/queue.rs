@@ -11,7 +11,8 @@
 //!
 //! *Method:* multisets. An element that was acknowledged is lost if it never came out, although somebody who began later found the queue empty (by `drain`, or a dequeue of
 //! nil); a dequeue whose outcome is unknown may have taken any one element, such a drain all of them. An element is
-//! duplicated if it came out more often than it may have gone in, and unexpected if its n-th coming out ended before its n-th going in began.
+//! unexpected if it came out before anybody began to put it in, and duplicated if by some time it had come out more often than it may have
+//! gone in by then.
 //! What nobody found missing is left in the queue. *Source:* `jepsen.checker/total-queue`, which counts what is left
 //! and what a crashed dequeue took as lost. *Cost:* n log n.
 
@@ -67,15 +68,10 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
         lost.extend((0..seen_missing).map(|nth| (*element, earliest[passage.out.len() + nth])));
         left += missing - seen_missing;
         recovered += passage.out.len().min(passage.possible.len()).saturating_sub(passage.acknowledged.len());
-        // Where elements may come out again, only the first must wait for the first that goes in.
-        let judged = if options.duplicates { 1 } else { usize::MAX };
-        let mut pairs = passage.out.iter().zip(&passage.possible).take(judged);
-        let too_early = pairs.find(|(out, into)| out.completed() < into.invoked());
-        match (too_early, passage.possible.len()) {
-            (Some((out, _)), _) => unexpected.push((*element, *out)),
-            (None, 0) => unexpected.extend(passage.out.first().map(|out| (*element, *out))),
-            (None, possible) if passage.out.len() > possible => duplicated.push((*element, passage)),
-            _ => {}
+        match passage.too_many() {
+            Some((out, 0)) => unexpected.push((*element, out)),
+            Some((out, may)) => duplicated.push((*element, passage, out, may)),
+            None => {}
         }
     }
     let taken = crashed("dequeue");
@@ -90,7 +86,7 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
     findings.count("unexpected", unexpected.len());
 
     if let (false, Some(empty), Some((element, enqueue))) = (excused, empty, lost.first()) {
-        let proof = proof_of_loss(&passages, &lost[..=taken]);
+        let (proof, came_out) = proof_of_loss(&passages, &lost[..=taken]);
         let excuse = match taken {
             0 => String::new(),
             _ => format!(", and the {taken} dequeues with unknown outcomes cannot have taken all {}", lost.len()),
@@ -103,30 +99,58 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
             ended(empty),
             others(lost.len() - taken, "element"),
         );
-        findings.anomalies.push(anomaly("lost-element", proof.into_iter().chain([empty]), sentence));
+        let mut loss = anomaly("lost-element", proof.into_iter().chain([empty]), sentence);
+        let excuses = object.operations.iter().filter(|o| o.function() == "dequeue" && o.outcome() == Outcome::Info);
+        loss.sources = excuses.copied().chain(came_out).map(Operation::id).collect();
+        findings.anomalies.push(loss);
     }
-    if let (false, Some((element, passage))) = (options.duplicates, duplicated.first()) {
+    if let (false, Some((element, passage, out, may))) = (options.duplicates, duplicated.first()) {
         let sentence = format!(
-            "{element} came out of the queue{name} {} times, the last time to process {} {}, but may have gone in only {} times{}",
-            passage.out.len(),
-            passage.out[passage.possible.len()].process(),
-            ended(passage.out[passage.possible.len()]),
-            passage.possible.len(),
+            "process {} took {element} out of the queue{name} {}, and by then it had come out more often than it may have gone in, which \
+             was {may} times{}",
+            out.process(),
+            ended(*out),
             others(duplicated.len(), "element"),
         );
-        let out = passage.out[..=passage.possible.len()].iter();
-        let proof = out.chain(&passage.possible).copied();
-        findings.anomalies.push(anomaly("duplicated-element", proof, sentence));
+        let mut duplicate = anomaly("duplicated-element", passage.fewest(element, *out, *may), sentence);
+        duplicate.sources = passage.possible[..*may].iter().map(|into| into.id()).collect();
+        findings.anomalies.push(duplicate);
     }
     if let Some((element, out)) = unexpected.first() {
-        let why = if passages.iter().any(|(known, passage)| known == element && !passage.possible.is_empty()) {
-            "nobody had put it in by then"
-        } else {
-            "nobody ever put it in"
-        };
-        let (process, began, rest) = (out.process(), began(*out), others(unexpected.len(), "element"));
-        let sentence = format!("process {process} took {element} out of the queue{name} {began}, but {why}{rest}");
-        findings.anomalies.push(anomaly("unexpected-element", early(&passages, element, *out), sentence));
+        let never = passages.iter().all(|(known, passage)| known != element || passage.possible.is_empty());
+        let why = if never { "nobody ever put it in" } else { "nobody had begun to put it in by then" };
+        let (process, ended, rest) = (out.process(), ended(*out), others(unexpected.len(), "element"));
+        let sentence = format!("process {process} took {element} out of the queue{name} {ended}, but {why}{rest}");
+        findings.anomalies.push(anomaly("unexpected-element", [*out], sentence));
+    }
+}
+
+impl<'a> Passage<'a> {
+    /// The first by which more had come out than may have gone in, and how much that was.
+    fn too_many(&self) -> Option<(Operation<'a>, usize)> {
+        self.out.iter().enumerate().find_map(|(before, out)| {
+            let may = self.possible.partition_point(|into| into.invoked() < out.completed());
+            (before >= may).then_some((*out, may))
+        })
+    }
+
+    /// The fewest up to `out`, and with it, that took the element out more than `may` times. One drain may have done so several times.
+    fn fewest(&self, element: &Value, out: Operation<'a>, may: usize) -> Vec<Operation<'a>> {
+        let times = |out: &Operation<'a>| drained(*out).iter().filter(|item| *item == element).count().max(1);
+        let mut earlier: Vec<Operation<'a>> =
+            self.out.iter().copied().take_while(|other| other.completed() < out.completed()).collect();
+        earlier.dedup_by_key(|out| out.id());
+        earlier.sort_by_key(|out| std::cmp::Reverse(times(out)));
+        let mut taken = times(&out);
+        let mut fewest = vec![out];
+        for other in earlier {
+            if taken > may {
+                break;
+            }
+            taken += times(&other);
+            fewest.push(other);
+        }
+        fewest
     }
 }
 
@@ -165,9 +189,10 @@ fn passages<'a>(object: &Object<'a>) -> Vec<(&'a Value, Passage<'a>)> {
     passages
 }
 
+/// What a drain took out.
 fn drained(operation: Operation<'_>) -> &[Value] {
     match operation.result() {
-        Value::List(elements) => elements,
+        Value::List(elements) if operation.function() == "drain" => elements,
         _ => &[],
     }
 }
@@ -178,27 +203,22 @@ fn found_empty(operation: Operation<'_>) -> bool {
         && (operation.function() == "drain" || (operation.function() == "dequeue" && *operation.result() == Value::Nil))
 }
 
-/// The lost ones; where the same element came out for others, also these and what they put in.
-fn proof_of_loss<'a>(passages: &[(&Value, Passage<'a>)], lost: &[(&Value, Operation<'a>)]) -> Vec<Operation<'a>> {
+/// The lost ones; where the same element came out for others, also what these put in, and beside all this how they came out.
+fn proof_of_loss<'a>(
+    passages: &[(&Value, Passage<'a>)],
+    lost: &[(&Value, Operation<'a>)],
+) -> (Vec<Operation<'a>>, Vec<Operation<'a>>) {
     let mut proof: Vec<Operation<'a>> = lost.iter().map(|(_, enqueue)| *enqueue).collect();
+    let mut came_out = Vec::new();
     for (element, _) in lost {
         for (_, passage) in passages.iter().filter(|(known, passage)| known == element && !passage.out.is_empty()) {
             let mut earliest = passage.acknowledged.clone();
             earliest.sort_unstable_by_key(|enqueue| enqueue.completed());
-            proof.extend(&passage.out);
             proof.extend(&earliest[..passage.out.len().min(earliest.len())]);
+            came_out.extend(&passage.out);
         }
     }
-    proof
-}
-
-/// What came out up to and with `out`, and what of it may have been put in by then: one too few.
-fn early<'a>(passages: &[(&Value, Passage<'a>)], element: &Value, out: Operation<'a>) -> Vec<Operation<'a>> {
-    let passage = passages.iter().find(|(known, _)| *known == element).map(|(_, passage)| passage);
-    let Some(passage) = passage else { return vec![out] };
-    let nth = passage.out.iter().position(|other| other.completed() >= out.completed()).unwrap_or(0);
-    let into = passage.possible.iter().take(nth);
-    passage.out[..=nth].iter().chain(into).copied().collect()
+    (proof, came_out)
 }
 
 pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {

@@ -38,6 +38,8 @@ pub(super) struct Adds<'a> {
     pub acknowledged: Option<Operation<'a>>,
     /// When the first that may have happened began.
     pub possible: EventPosition,
+    /// That one, or else one that failed.
+    pub first: Operation<'a>,
 }
 
 /// The elements of an object in the order of their first adds, and the place of each.
@@ -46,12 +48,13 @@ pub(super) fn adds<'a>(object: &Object<'a>) -> (Vec<Adds<'a>>, FxHashMap<&'a Val
     let mut adds: Vec<Adds<'a>> = Vec::new();
     for add in object.operations.iter().filter(|operation| operation.function() == "add") {
         let at = *places.entry(add.argument()).or_insert_with(|| {
-            adds.push(Adds { element: add.argument(), acknowledged: None, possible: NEVER });
+            adds.push(Adds { element: add.argument(), acknowledged: None, possible: NEVER, first: *add });
             adds.len() - 1
         });
         let known = &mut adds[at];
-        if add.outcome() != Outcome::Fail {
-            known.possible = known.possible.min(add.invoked());
+        if add.outcome() != Outcome::Fail && known.possible == NEVER {
+            known.possible = add.invoked();
+            known.first = *add;
         }
         if add.outcome() == Outcome::Ok && known.acknowledged.is_none_or(|other| add.completed() < other.completed()) {
             known.acknowledged = Some(*add);

@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 use crate::History;
 use crate::history::{EventPosition, Operation, Value};
 use crate::model::set::elements;
+use crate::verdict::Anomaly;
 
 use super::objects::{Object, anomaly, began, ended, objects, others};
 use super::set::{Adds, adds, may_be_seen, unexpected_element};
@@ -148,22 +149,22 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
 struct Fates<'a> {
     stable: usize,
     never_read: usize,
-    lost: Vec<(&'a Value, [Operation<'a>; 2])>,
-    stale: Vec<(&'a Value, [Operation<'a>; 3])>,
+    lost: Vec<(&'a Adds<'a>, [Operation<'a>; 2])>,
+    stale: Vec<(&'a Adds<'a>, [Operation<'a>; 3])>,
 }
 
 impl<'a> Fates<'a> {
-    fn note(&mut self, adds: &Adds<'a>, seen: Seen<'a>, latencies: &mut Vec<u64>) {
+    fn note(&mut self, adds: &'a Adds<'a>, seen: Seen<'a>, latencies: &mut Vec<u64>) {
         match seen.fate() {
             Fate::Stable => self.stable += 1,
             Fate::NeverRead => self.never_read += 1,
-            Fate::Lost(known, absent) => self.lost.push((adds.element, [known, absent])),
+            Fate::Lost(known, absent) => self.lost.push((adds, [plainest(adds, known, absent), absent])),
             Fate::Stale(known, absent, present) => {
                 // A read answered without it at some time after it began: so long at the least it stayed invisible.
                 let invisible = absent.invoked_at().zip(known.completed_at());
                 latencies.extend(invisible.map(|(absent, known)| absent.saturating_sub(known)));
                 self.stable += 1;
-                self.stale.push((adds.element, [known, absent, present]));
+                self.stale.push((adds, [plainest(adds, known, absent), absent, present]));
             }
         }
     }
@@ -174,31 +175,48 @@ impl<'a> Fates<'a> {
         findings.count("stale", self.stale.len());
         findings.count("never-read", self.never_read);
         findings.count("lost", self.lost.len());
-        if let Some((element, [known, absent])) = self.lost.first() {
+        if let Some((adds, [known, absent])) = self.lost.first() {
             let sentence = format!(
                 "{}, but process {} did not find it {}, and nobody who looked later did{}",
-                was_there(element, *known, name),
+                was_there(adds.element, *known, name),
                 absent.process(),
                 began(*absent),
                 others(self.lost.len(), "element"),
             );
-            findings.anomalies.push(anomaly("lost-element", [*known, *absent], sentence));
+            findings.anomalies.push(with_source(anomaly("lost-element", [*known, *absent], sentence), adds, *known));
         }
         if options.linearizable
-            && let Some((element, [known, absent, present])) = self.stale.first()
+            && let Some((adds, [known, absent, present])) = self.stale.first()
         {
             let sentence = format!(
                 "{}, but process {} did not find it {}; process {} did {}{}",
-                was_there(element, *known, name),
+                was_there(adds.element, *known, name),
                 absent.process(),
                 began(*absent),
                 present.process(),
                 began(*present),
                 others(self.stale.len(), "element"),
             );
-            findings.anomalies.push(anomaly("stale-element", [*known, *absent, *present], sentence));
+            findings.anomalies.push(with_source(
+                anomaly("stale-element", [*known, *absent, *present], sentence),
+                adds,
+                *known,
+            ));
         }
     }
+}
+
+/// What proves that an element was there before a read began: an add where one does.
+fn plainest<'a>(adds: &Adds<'a>, known: Operation<'a>, absent: Operation<'a>) -> Operation<'a> {
+    adds.acknowledged.filter(|add| add.completed() < absent.invoked()).unwrap_or(known)
+}
+
+/// Where a read proves that an element was there, its add is part of the picture.
+fn with_source(mut anomaly: Anomaly, adds: &Adds<'_>, known: Operation<'_>) -> Anomaly {
+    if known.function() == "read" {
+        anomaly.sources = vec![adds.first.id()];
+    }
+    anomaly
 }
 
 fn was_there(element: &Value, known: Operation<'_>, name: &str) -> String {

@@ -218,7 +218,11 @@ fn tell(object: &Object<'_>, worst: &Measured<'_>, versions: u64, findings: &mut
         first.argument(),
         ended(first),
     );
-    let settled = worst.settled.map(|(_, operation)| operation);
+    // A read that shows that the write had taken effect is needed only where its acknowledgement does not.
+    let acknowledged =
+        worst.source.filter(|source| source.outcome() == Outcome::Ok).map_or(NEVER, Operation::completed);
+    let needed = newer.iter().any(|write| write.invoked() < acknowledged);
+    let settled = worst.settled.filter(|_| needed).map(|(_, operation)| operation);
     let proof = newer.into_iter().chain([read]).chain(worst.source).chain(settled);
     findings.anomalies.push(anomaly("stale-read", proof, sentence));
 }
