@@ -16,12 +16,12 @@
 //! What nobody found missing is left in the queue. *Source:* `jepsen.checker/total-queue`, which counts what is left
 //! and what a crashed dequeue took as lost. *Cost:* n log n.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::History;
 use crate::history::{Operation, Outcome, Value};
 
-use super::objects::{Object, anomaly, began, ended, objects, others};
+use super::objects::{Object, anomaly, ended, objects, others};
 use super::{Findings, Options};
 
 pub(super) fn judge(history: &History, options: &Options) -> Findings {
@@ -210,13 +210,13 @@ fn proof_of_loss<'a>(
 ) -> (Vec<Operation<'a>>, Vec<Operation<'a>>) {
     let mut proof: Vec<Operation<'a>> = lost.iter().map(|(_, enqueue)| *enqueue).collect();
     let mut came_out = Vec::new();
-    for (element, _) in lost {
-        for (_, passage) in passages.iter().filter(|(known, passage)| known == element && !passage.out.is_empty()) {
-            let mut earliest = passage.acknowledged.clone();
-            earliest.sort_unstable_by_key(|enqueue| enqueue.completed());
-            proof.extend(&earliest[..passage.out.len().min(earliest.len())]);
-            came_out.extend(&passage.out);
-        }
+    let wanted: FxHashSet<&Value> = lost.iter().map(|(element, _)| *element).collect();
+    let shared = |(element, passage): &&(&Value, Passage<'a>)| !passage.out.is_empty() && wanted.contains(element);
+    for (_, passage) in passages.iter().filter(shared) {
+        let mut earliest = passage.acknowledged.clone();
+        earliest.sort_unstable_by_key(|enqueue| enqueue.completed());
+        proof.extend(&earliest[..passage.out.len().min(earliest.len())]);
+        came_out.extend(&passage.out);
     }
     (proof, came_out)
 }
