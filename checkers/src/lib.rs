@@ -30,6 +30,7 @@ extern crate self as shakedown_checkers;
 
 pub mod convergence;
 pub mod history;
+pub mod invariants;
 pub mod linearizability;
 pub mod model;
 pub mod verdict;

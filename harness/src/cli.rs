@@ -130,7 +130,7 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee; `linearizable` is the one that is decided yet, and what is guessed
+    /// The guarantee: `linearizable`, which is guessed, or `invariant`, for the rule of a workload
     #[arg(long)]
     consistency: Option<String>,
     /// What registers hold at first, as JSON (0, true, "a"), or text as it is [default: nil]
@@ -142,6 +142,8 @@ struct CheckArguments {
     /// How long the check of one file may take; past it the verdict is unknown
     #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
     max_seconds: f64,
+    #[command(flatten)]
+    invariants: check::InvariantArguments,
 }
 
 #[derive(Args)]

@@ -1,5 +1,7 @@
 //! `shakedown check`: histories from anywhere.
 
+mod invariant;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,10 +17,15 @@ use shakedown_results::ExplanationRecord;
 use super::{CheckArguments, Status, Trouble, print, unknown};
 use crate::judge;
 
+pub(super) use invariant::InvariantArguments;
+
 /// The one guarantee that can be asked for yet.
 const LINEARIZABLE: &str = "linearizable";
 
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Trouble> {
+    if let Some(asking) = invariant::asked(arguments)? {
+        return Ok(asking.check(arguments, json));
+    }
     if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE) {
         return Err(Trouble(format!(
             "`check` does not decide {consistency:?} yet; expected --consistency {LINEARIZABLE}"
@@ -39,6 +46,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
             (_, None) => Some("the consistency is guessed"),
             _ => None,
         },
+        instead: invariant::instead(arguments)?,
         initial: arguments.initial.as_deref().map(initial),
         memory: memory.as_u64() / at_once as u64,
         threads: cores / at_once,
@@ -147,6 +155,8 @@ struct Checking {
     model: Option<ModelName>,
     /// What was not asked for.
     guessed: Option<&'static str>,
+    /// What is asked of a file that fits no model.
+    instead: Option<invariant::Asking>,
     initial: Option<Value>,
     /// Bytes, for one file.
     memory: u64,
@@ -173,7 +183,10 @@ fn told(checking: &Checking, file: &Path, json: bool) -> (Result<String, Trouble
     };
     match one(checking, file) {
         Ok(checked) => (text(&checked), checked.status()),
-        Err(trouble) => (Err(trouble), Status::Bad),
+        Err(trouble) => match checking.instead.as_ref().and_then(|asking| asking.instead(file, json)) {
+            Some((text, status)) => (Ok(text), status),
+            None => (Err(trouble), Status::Bad),
+        },
     }
 }
 
