@@ -130,12 +130,22 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee; `linearizable` is the one that is decided yet, and what is guessed
+    /// The guarantee: `linearizable`, or of transactions a level such as `serializable` [default: linearizable; of transactions
+    /// strict-serializable]
     #[arg(long)]
     consistency: Option<String>,
     /// What registers hold at first [default: nil]
     #[arg(long, value_name = "V")]
     initial: Option<String>,
+    /// Of rw-register: each key by itself is linearizable, which orders its versions
+    #[arg(long)]
+    linearizable_keys: bool,
+    /// Of rw-register: each key by itself is sequentially consistent, which orders its versions
+    #[arg(long)]
+    sequential_keys: bool,
+    /// Of rw-register: what a transaction read from a key came before what it wrote to it
+    #[arg(long)]
+    wfr_keys: bool,
     /// How much memory a check may take, all files together: 512MiB, 4GiB; past it the verdict is unknown [default: half the machine]
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<bytesize::ByteSize>,
