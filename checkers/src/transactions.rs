@@ -26,6 +26,7 @@ use crate::history::{OperationId, Outcome, Value};
 use crate::levels::{self, Level};
 use crate::verdict::{Anomaly, Verdict};
 
+mod atomic;
 mod components;
 mod cycles;
 mod dependencies;
@@ -186,8 +187,11 @@ pub fn analyse(history: &History, workload: Workload, options: &Options) -> Resu
     };
     let Inferred { mut anomalies, dependencies, happened } = found;
     let no_dependency = dependencies.is_empty();
-    let cycles = cycles::find(history, &dependencies, &happened);
     let teller = explain::Teller { history, micro: &micro, workload };
+    if workload == Workload::RwRegister {
+        anomalies.extend(atomic::find(history, &micro, &dependencies, &teller));
+    }
+    let cycles = cycles::find(history, &dependencies, &happened);
     anomalies.extend(cycles.iter().map(|cycle| teller.cycle(cycle)));
     let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
     let is_left = |level: &Level| level.is_transactional() && !ruled_out.contains(level);

@@ -124,6 +124,23 @@ pub(super) fn find(history: &History, dependencies: &[Dependency], happened: &[b
     cycles
 }
 
+/// The shortest cycle with a [`Kind::Seen`] among edges between transactions.
+pub(super) fn seen(name: &'static str, rows: usize, dependencies: &[Dependency], seen: &[Dependency]) -> Option<Cycle> {
+    let graph = Graph::new(rows, &[dependencies, seen]);
+    let part = within(&graph, &components(&graph));
+    let graph = Graph::new(part.nodes.len(), &[&part.edges]);
+    let mut search = Search::new(&graph, rule(name, Kind::Seen, Anti::None, None));
+    for start in 0..graph.nodes() as u32 {
+        if !search.from(start) {
+            break;
+        }
+    }
+    let original = |node: u32| part.nodes[node as usize];
+    let steps =
+        search.best?.into_iter().map(|step| Dependency { from: original(step.from), to: original(step.to), ..step });
+    Some(Cycle { name, steps: steps.collect() })
+}
+
 /// The part of a graph inside some of its components, with nodes numbered anew.
 struct Inside {
     /// What each was.

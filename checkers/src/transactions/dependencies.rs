@@ -13,6 +13,8 @@ pub(super) enum Kind {
     ReadWrite,
     Process,
     RealTime,
+    /// Somebody saw the one and not the other's overwriting: see [`atomic`](super::atomic).
+    Seen,
     /// From one instant to a later one, or to a transaction that begins after it: see [`order`](super::order).
     Onward,
 }
@@ -25,6 +27,7 @@ impl Kind {
             Kind::ReadWrite => "rw",
             Kind::Process => "process",
             Kind::RealTime => "realtime",
+            Kind::Seen => "seen",
             Kind::Onward => "onward",
         }
     }

@@ -71,6 +71,10 @@ impl Teller<'_, '_> {
                 let written = self.written(step.to, step.key);
                 format!("{from} read {read} from key {}, before {to} {verb} {written}", key())
             }
+            Kind::Seen => format!(
+                "a transaction that saw {from} read key {} from {to}, though {from} wrote it too: {from} came before {to}",
+                key()
+            ),
             Kind::Onward => unreachable!("a walk is told between transactions"),
         }
     }

@@ -14,7 +14,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::History;
-use crate::history::{Interner, OperationId, Outcome, Value, ValueId};
+use crate::history::{Interner, Operation, OperationId, Outcome, Value, ValueId};
 
 use super::{DoesNotFit, NONE, Workload};
 
@@ -61,6 +61,11 @@ impl<'h> MicroOperations<'h> {
         for operation in history.operations() {
             all.first.push(all.kind.len() as u32);
             if txn != Some(operation.function_id()) {
+                let is_single = workload == Workload::RwRegister && matches!(operation.function(), "read" | "write");
+                if is_single {
+                    all.single(history, operation, &mut last_on_key)?;
+                    continue;
+                }
                 if !matches!(operation.function(), "txn" | "") {
                     let function = operation.function().to_owned();
                     return Err(DoesNotFit::OtherFunction { index: operation.index(), function });
@@ -116,6 +121,26 @@ impl<'h> MicroOperations<'h> {
         }
         all.first.push(all.kind.len() as u32);
         Ok(all)
+    }
+
+    /// A plain read or write of a key, which is a transaction by itself.
+    fn single(
+        &mut self,
+        history: &History,
+        operation: Operation<'_>,
+        last_on_key: &mut Vec<u32>,
+    ) -> Result<(), DoesNotFit> {
+        let key = operation.key().unwrap_or(&Value::Nil);
+        if operation.function() == "write" {
+            let id = self.elements.intern(operation.argument().clone()).0;
+            let at = self.push(Kind::Write, key, id, last_on_key);
+            return self.note_write(history, at);
+        }
+        if operation.outcome() == Outcome::Ok {
+            let id = self.elements.intern(operation.result().clone()).0;
+            self.push(Kind::Read, key, id, last_on_key);
+        }
+        Ok(())
     }
 
     fn push(&mut self, kind: Kind, key: &Value, value: u32, last_on_key: &mut Vec<u32>) -> u32 {

@@ -146,12 +146,13 @@ impl Registers<'_, '_> {
                 .add("G1a", &[row, writer], || told(&format!("which transaction #{other} wrote, which had failed")));
             return;
         }
+        // What was read was no version: the reader depends on nothing that others saw.
         if !micro.is_final(write) {
             self.found
                 .add("G1b", &[row, writer], || told(&format!("which transaction #{other} wrote and then wrote over")));
         }
         // Several writers of nil there may be: who reads it reads none of them for sure.
-        if element != NIL {
+        if element != NIL && micro.is_final(write) {
             self.dependencies.push(Dependency { from: writer, to: row, kind: Kind::WriteRead, key });
         }
     }
