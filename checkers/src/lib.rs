@@ -31,10 +31,13 @@ extern crate self as shakedown_checkers;
 pub mod convergence;
 pub mod history;
 pub mod invariants;
+pub mod levels;
 pub mod linearizability;
 pub mod model;
+pub mod transactions;
 pub mod verdict;
 
 pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
+pub use levels::Level;
 pub use model::{Model, ModelName};
 pub use verdict::{Anomaly, Budget, Edge, Undecided, Verdict};

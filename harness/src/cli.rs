@@ -130,12 +130,22 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee: `linearizable`, which is guessed, or `invariant`, for the rule of a workload
+    /// The guarantee: `linearizable`; `invariant`, for the rule of a workload; of transactions a level such as `serializable`; see
+    /// `shakedown list consistency` [default: linearizable; of transactions strict-serializable]
     #[arg(long)]
     consistency: Option<String>,
     /// What registers hold at first, as JSON (0, true, "a"), or text as it is [default: nil]
     #[arg(long, value_name = "V", allow_hyphen_values = true)]
     initial: Option<String>,
+    /// Of rw-register: each key by itself is linearizable, which orders its versions
+    #[arg(long)]
+    linearizable_keys: bool,
+    /// Of rw-register: each key by itself is sequentially consistent, which orders its versions
+    #[arg(long)]
+    sequential_keys: bool,
+    /// Of rw-register: what a transaction read from a key came before what it wrote to it
+    #[arg(long)]
+    wfr_keys: bool,
     /// How much memory a check may take, all files together: 512MiB, 4GiB; past it the verdict is unknown [default: half the machine]
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<bytesize::ByteSize>,

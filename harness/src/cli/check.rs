@@ -1,6 +1,7 @@
 //! `shakedown check`: histories from anywhere.
 
 mod invariant;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +27,9 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     if let Some(asking) = invariant::asked(arguments)? {
         return Ok(asking.check(arguments, json));
     }
-    if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE) {
+    let transactions = transactions::Asked::by(arguments)?;
+    let is_certain = transactions.as_ref().is_some_and(transactions::Asked::is_certain);
+    if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE && !is_certain) {
         return Err(Trouble(format!(
             "`check` does not decide {consistency:?} yet; expected --consistency {LINEARIZABLE}"
         )));
@@ -34,6 +37,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     let names: Vec<&str> = ModelName::ALL.iter().map(|model| model.name()).collect();
     let model = match &arguments.model {
         None => None,
+        Some(_) if is_certain => None,
         Some(name) => Some(ModelName::from_name(name).ok_or_else(|| unknown("model", name, &names))?),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -41,6 +45,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
     let checking = Checking {
         model,
+        transactions,
         guessed: match (model, &arguments.consistency) {
             (None, _) => Some("guessed from the operations"),
             (_, None) => Some("the consistency is guessed"),
@@ -153,6 +158,8 @@ fn initial(text: &str) -> Value {
 /// What is asked of each file.
 struct Checking {
     model: Option<ModelName>,
+    /// Nothing if something else is asked for.
+    transactions: Option<transactions::Asked>,
     /// What was not asked for.
     guessed: Option<&'static str>,
     /// What is asked of a file that fits no model.
@@ -181,8 +188,9 @@ fn told(checking: &Checking, file: &Path, json: bool) -> (Result<String, Trouble
     let text = |checked: &Checked| {
         if json { Ok(serde_json::to_string(&checked.line())?) } else { Ok(checked.text()) }
     };
-    match one(checking, file) {
-        Ok(checked) => (text(&checked), checked.status()),
+    match one(checking, file, json) {
+        Ok(Told::Object(checked)) => (text(&checked), checked.status()),
+        Ok(Told::Transactions(text, status)) => (Ok(text), status),
         Err(trouble) => match checking.instead.as_ref().and_then(|asking| asking.instead(file, json)) {
             Some((text, status)) => (Ok(text), status),
             None => (Err(trouble), Status::Bad),
@@ -190,7 +198,13 @@ fn told(checking: &Checking, file: &Path, json: bool) -> (Result<String, Trouble
     }
 }
 
-fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
+/// What came of one file.
+enum Told {
+    Object(Box<Checked>),
+    Transactions(String, Status),
+}
+
+fn one(checking: &Checking, file: &Path, json: bool) -> Result<Told, Trouble> {
     let begun = Instant::now();
     let name = file.display().to_string();
     let deadline = begun.checked_add(checking.seconds);
@@ -210,10 +224,15 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
         Ok(history) => history,
         Err(over @ ReadError::OverBudget { .. }) => {
             let unknown = Verdict::Unknown(Undecided { reason: over.to_string() });
-            return Ok(checked(History::default(), checking.model, unknown, 0));
+            return Ok(Told::Object(Box::new(checked(History::default(), checking.model, unknown, 0))));
         }
         Err(error) => return Err(error.into()),
     };
+    if let Some(asked) = &checking.transactions
+        && let Some((text, status)) = asked.told(file, &history, begun, json)?
+    {
+        return Ok(Told::Transactions(text, status));
+    }
     let model = match checking.model {
         Some(model) => model,
         // Of a history in which nothing was done, every model says the same.
@@ -226,7 +245,7 @@ fn one(checking: &Checking, file: &Path) -> Result<Checked, Trouble> {
     let verdict = linearizability::check(&history, model, initial, budget)
         .map_err(|error| Trouble(format!("{name}: {error}")))?;
     let unrecorded = linearizability::unrecorded_reads(&history, model, initial);
-    Ok(checked(history, Some(model), verdict, unrecorded))
+    Ok(Told::Object(Box::new(checked(history, Some(model), verdict, unrecorded))))
 }
 
 #[derive(Serialize)]
@@ -251,7 +270,7 @@ struct AnomalyLine<'a> {
     name: &'static str,
     operations: Vec<u64>,
     sentence: &'a str,
-    edges: [(); 0],
+    edges: Vec<transactions::EdgeLine<'a>>,
     why: &'a [String],
     sources: Vec<u64>,
     #[serde(flatten)]
@@ -275,7 +294,7 @@ impl Checked {
                 name: anomaly.name,
                 operations: proof.operations,
                 sentence: &anomaly.sentence,
-                edges: [],
+                edges: Vec::new(),
                 why: &anomaly.why,
                 sources: proof.sources,
                 explanation: proof.explanation,

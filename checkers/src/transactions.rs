@@ -1,0 +1,242 @@
+//! **Isolation of transactions**: which consistency levels a history of transactions still allows, and which cycles rule out the others.
+//!
+//! ```text
+//!   T1: r x → [1]   append y 1 ──┐ rw: T1 did not see T2's append to y's list before…
+//!          ▲ wr                  ▼
+//!   T2: append x 1  ◄──────── T3: …                   a cycle of dependencies: no order of T1, T2, T3 explains it
+//! ```
+//!
+//! *When to ask for it rather than for linearizability:* when an operation touches several keys at once.
+//!
+//! *Method:* Adya's (1999), as Elle applies it (Kingsbury & Alvaro, VLDB 2020). Micro-operations become [columns](micro); the reads
+//! of a [list](list_append) or a [register](rw_register) tell in which order its versions came, and direct anomalies; from the orders follow
+//! dependencies (ww, wr, rw), and sessions and real time add theirs ([order]). Cycles lie in strongly connected [components]; the
+//! shortest of each kind is named ([cycles]) and told edge by edge ([explain]). Which levels fall is in [`levels`](crate::levels).
+//!
+//! Sound, not complete, as Elle is: an anomaly named is there, but with registers, whose versions often have no known order, others may be
+//! missed. Of each kind of cycle one is named, of each direct anomaly the first few.
+//!
+//! *Cost:* linear in the micro-operations and in the elements of the lists read, whatever the number of clients; a search for short cycles
+//! only inside components, bounded.
+
+use thiserror::Error;
+
+use crate::History;
+use crate::history::{OperationId, Outcome, Value};
+use crate::levels::{self, Level};
+use crate::verdict::{Anomaly, Verdict};
+
+mod atomic;
+mod components;
+mod cycles;
+mod dependencies;
+mod explain;
+mod list_append;
+mod micro;
+mod order;
+mod rw_register;
+
+/// What the objects of the transactions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// Lists, to which transactions append: `["append", key, value]`, `["r", key, [values]]`.
+    ListAppend,
+    /// Registers, which transactions write: `["w", key, value]`, `["r", key, value]`.
+    RwRegister,
+}
+
+impl Workload {
+    /// Both.
+    pub const ALL: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
+
+    /// The name by which it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::ListAppend => "list-append",
+            Workload::RwRegister => "rw-register",
+        }
+    }
+
+    /// The workload with this name.
+    pub fn from_name(name: &str) -> Option<Workload> {
+        Workload::ALL.into_iter().find(|workload| workload.name() == name)
+    }
+
+    /// What the first micro-operation that tells it apart tells; nothing if there is none.
+    pub fn guess(history: &History) -> Option<Workload> {
+        let transactions = history.operations().filter(|operation| operation.function() == "txn");
+        transactions.into_iter().find_map(|operation| {
+            let Value::List(items) = operation.argument() else { return None };
+            items.iter().find_map(|item| match item {
+                Value::List(parts) => match parts.first() {
+                    Some(Value::Text(word)) if &**word == "append" => Some(Workload::ListAppend),
+                    Some(Value::Text(word)) if &**word == "w" => Some(Workload::RwRegister),
+                    _ => None,
+                },
+                _ => None,
+            })
+        })
+    }
+}
+
+/// From what else the order of the versions of a register may be taken: promises of the system that the history alone cannot tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Each key by itself is linearizable: what one transaction did to it before another began came before.
+    pub linearizable_keys: bool,
+    /// Each key by itself is sequentially consistent: what a session did to it, it did in that order.
+    pub sequential_keys: bool,
+    /// What a transaction read from a key came right before what it wrote to it.
+    pub wfr_keys: bool,
+}
+
+/// Why a history is no history of such transactions.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DoesNotFit {
+    /// Only `txn` is known.
+    #[error("operation {index} is {function:?}: expected `txn` alone")]
+    OtherFunction {
+        /// Its index in the file.
+        index: u64,
+        /// What it is.
+        function: String,
+    },
+    /// A value that is no list of micro-operations.
+    #[error("operation {index} holds {found}: expected {expected}")]
+    Malformed {
+        /// Its index in the file.
+        index: u64,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+    /// What was written twice tells nobody whose write was read.
+    #[error(
+        "operations {first} and {second} both write {value} to key {key}: expected each value to be written to a key once"
+    )]
+    Repeated {
+        /// The key.
+        key: Value,
+        /// The value.
+        value: Value,
+        /// The index of one of them.
+        first: u64,
+        /// The index of the other one.
+        second: u64,
+    },
+    /// Levels of single objects.
+    #[error("{} is a level of single operations: expected one of transactions, such as serializable", .0.name())]
+    OtherLevel(Level),
+}
+
+/// All that a history of transactions shows.
+#[derive(Clone, Debug, Default)]
+pub struct Analysis {
+    /// What was found: direct anomalies, then cycles. Not all of them: of each kind a few.
+    pub anomalies: Vec<Anomaly>,
+    /// The levels that an anomaly rules out, the weakest first.
+    pub ruled_out: Vec<Level>,
+    /// Of the levels of transactions that are left, those that no other one implies.
+    pub strongest: Vec<Level>,
+    /// Whether no transaction was seen to depend on another.
+    pub no_dependency: bool,
+}
+
+impl Analysis {
+    /// Whether the history satisfies a level, as far as was found: `invalid` exactly when an anomaly rules it out.
+    pub fn verdict(&self, level: Level) -> Verdict {
+        let breaks =
+            |anomaly: &&Anomaly| levels::weakest_ruled_out(anomaly.name).iter().any(|weak| level.implies(*weak));
+        let mut anomalies: Vec<Anomaly> = self.anomalies.iter().filter(breaks).cloned().collect();
+        if anomalies.is_empty() {
+            return Verdict::Valid;
+        }
+        if self.no_dependency {
+            anomalies.push(Anomaly {
+                name: "empty-transaction-graph",
+                sentence: "no transaction was seen to depend on another, so that there was no cycle to look for"
+                    .to_owned(),
+                ..Anomaly::default()
+            });
+        }
+        Verdict::Invalid(anomalies)
+    }
+}
+
+/// Decides whether a history of transactions satisfies a level, as far as its reads tell.
+///
+/// # Errors
+/// If it holds other operations, or writes a value to a key twice, or if the level is of single objects.
+pub fn check(history: &History, workload: Workload, level: Level, options: &Options) -> Result<Verdict, DoesNotFit> {
+    if !level.is_transactional() {
+        return Err(DoesNotFit::OtherLevel(level));
+    }
+    Ok(analyse(history, workload, options)?.verdict(level))
+}
+
+/// Finds anomalies, and the levels that they leave.
+///
+/// # Errors
+/// If the history holds other operations, or writes a value to a key twice.
+pub fn analyse(history: &History, workload: Workload, options: &Options) -> Result<Analysis, DoesNotFit> {
+    let micro = micro::MicroOperations::read(history, workload)?;
+    let found = match workload {
+        Workload::ListAppend => list_append::infer(history, &micro),
+        Workload::RwRegister => rw_register::infer(history, &micro, options),
+    };
+    let Inferred { mut anomalies, dependencies, happened } = found;
+    let no_dependency = dependencies.is_empty();
+    let teller = explain::Teller { history, micro: &micro, workload };
+    if workload == Workload::RwRegister {
+        anomalies.extend(atomic::find(history, &micro, &dependencies, &teller));
+    }
+    let cycles = cycles::find(history, &dependencies, &happened);
+    anomalies.extend(cycles.iter().map(|cycle| teller.cycle(cycle)));
+    let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
+    let is_left = |level: &Level| level.is_transactional() && !ruled_out.contains(level);
+    let left: Vec<Level> = Level::ALL.into_iter().filter(is_left).collect();
+    let strongest = levels::strongest(&left);
+    Ok(Analysis { anomalies, ruled_out, strongest, no_dependency })
+}
+
+/// What the reads of a workload tell.
+struct Inferred {
+    anomalies: Vec<Anomaly>,
+    dependencies: Vec<dependencies::Dependency>,
+    /// By row, whether the transaction took effect.
+    happened: Vec<bool>,
+}
+
+/// Direct anomalies: the first few of each name.
+#[derive(Default)]
+struct Found(Vec<Anomaly>);
+
+/// So many direct anomalies of one name are told.
+const TOLD: usize = 5;
+
+impl Found {
+    fn add(&mut self, name: &'static str, rows: &[u32], sentence: impl FnOnce() -> String) {
+        if self.0.iter().filter(|anomaly| anomaly.name == name).count() >= TOLD {
+            return;
+        }
+        let mut proof: Vec<OperationId> = rows.iter().map(|&row| OperationId(row)).collect();
+        proof.sort_unstable();
+        proof.dedup();
+        self.0.push(Anomaly { name, proof, sentence: sentence(), ..Anomaly::default() });
+    }
+}
+
+/// No row, no write, no version.
+const NONE: u32 = u32::MAX;
+
+/// By row, whether the transaction took effect: it completed, or somebody read what it wrote.
+fn happened(history: &History, observed: impl Iterator<Item = u32>) -> Vec<bool> {
+    let mut happened: Vec<bool> = history.operations().map(|operation| operation.outcome() == Outcome::Ok).collect();
+    for row in observed {
+        if history.operation(OperationId(row)).outcome() == Outcome::Info {
+            happened[row as usize] = true;
+        }
+    }
+    happened
+}

@@ -1,0 +1,112 @@
+//! A cycle in sentences that a person can check by hand.
+
+use crate::History;
+use crate::history::{OperationId, Value, ValueId};
+use crate::verdict::{Anomaly, Edge};
+
+use super::Workload;
+use super::cycles::Cycle;
+use super::dependencies::{Dependency, Kind};
+use super::micro::{self, MicroOperations};
+
+pub(super) struct Teller<'a, 'h> {
+    pub history: &'h History,
+    pub micro: &'a MicroOperations<'h>,
+    pub workload: Workload,
+}
+
+impl Teller<'_, '_> {
+    pub fn cycle(&self, cycle: &Cycle) -> Anomaly {
+        let edge = |step: &Dependency| Edge {
+            from: OperationId(step.from),
+            to: OperationId(step.to),
+            kind: step.kind.name(),
+            reason: self.reason(step),
+        };
+        let edges: Vec<Edge> = cycle.steps.iter().map(edge).collect();
+        let mut proof: Vec<OperationId> = edges.iter().map(|edge| edge.from).collect();
+        proof.sort_unstable();
+        let reasons: Vec<&str> = edges.iter().map(|edge| edge.reason.as_str()).collect();
+        let first = self.name(cycle.steps[0].from);
+        let sentence = format!(
+            "no order is left for {} transactions: {}; so {first} came before itself",
+            edges.len(),
+            reasons.join("; ")
+        );
+        Anomaly {
+            name: cycle.name,
+            proof,
+            sentence,
+            why: edges.iter().map(|edge| edge.reason.clone()).collect(),
+            edges,
+            ..Anomaly::default()
+        }
+    }
+
+    /// Why the one transaction came before the other.
+    fn reason(&self, step: &Dependency) -> String {
+        let (from, to) = (self.name(step.from), self.name(step.to));
+        let verb = match self.workload {
+            Workload::ListAppend => "appended",
+            Workload::RwRegister => "wrote",
+        };
+        let key = || self.micro.key_value(step.key);
+        match step.kind {
+            Kind::Process => {
+                let process = self.history.operation(OperationId(step.from)).process();
+                format!("{from} came before {to} in process {process}")
+            }
+            Kind::RealTime => format!("{from} had completed before {to} began"),
+            Kind::WriteWrite => {
+                let (earlier, later) = (self.written(step.from, step.key), self.written(step.to, step.key));
+                format!("{from} {verb} {earlier} to key {}, and {to} {verb} {later} after it", key())
+            }
+            Kind::WriteRead => {
+                let written = self.written(step.from, step.key);
+                let read = self.read(step.to, step.key);
+                format!("{to} read {read} from key {}, for which {from} {verb} {written}", key())
+            }
+            Kind::ReadWrite => {
+                let read = self.read(step.from, step.key);
+                let written = self.written(step.to, step.key);
+                format!("{from} read {read} from key {}, before {to} {verb} {written}", key())
+            }
+            Kind::Seen => format!(
+                "a transaction that saw {from} read key {} from {to}, though {from} wrote it too: {from} came before {to}",
+                key()
+            ),
+            Kind::Onward => unreachable!("a walk is told between transactions"),
+        }
+    }
+
+    fn name(&self, row: u32) -> String {
+        format!("transaction #{}", self.history.operation(OperationId(row)).index())
+    }
+
+    /// What a transaction wrote to a key.
+    fn written(&self, row: u32, key: u32) -> String {
+        let is_it = |at: &usize| self.micro.key[*at] == key && self.micro.kind[*at] == micro::Kind::Write;
+        let values = self.micro.of(row).filter(is_it).map(|at| self.micro.elements.get(ValueId(self.micro.value[at])));
+        let values: Vec<String> = values.map(Value::to_string).collect();
+        values.join(", ")
+    }
+
+    /// What a transaction first read from a key.
+    fn read(&self, row: u32, key: u32) -> String {
+        let is_it = |at: &usize| self.micro.key[*at] == key && self.micro.kind[*at] == micro::Kind::Read;
+        let Some(at) = self.micro.of(row).find(is_it) else { return "it".to_owned() };
+        let value = self.micro.value[at];
+        match self.workload {
+            Workload::RwRegister => self.micro.elements.get(ValueId(value)).to_string(),
+            Workload::ListAppend => listed(self.micro.lists[value as usize]),
+        }
+    }
+}
+
+/// A list, or its end if it is long.
+pub(super) fn listed(list: &[Value]) -> String {
+    let shown = &list[list.len().saturating_sub(8)..];
+    let items: Vec<String> = shown.iter().map(Value::to_string).collect();
+    let dots = if shown.len() < list.len() { "… " } else { "" };
+    format!("[{dots}{}]", items.join(" "))
+}
