@@ -19,6 +19,9 @@ use crate::judge;
 const LINEARIZABLE: &str = "linearizable";
 
 pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Trouble> {
+    if let Some(level) = super::weak::level(arguments) {
+        return super::weak::check(arguments, level, json);
+    }
     if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE) {
         return Err(Trouble(format!(
             "`check` does not decide {consistency:?} yet; expected --consistency {LINEARIZABLE}"
@@ -29,9 +32,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         None => None,
         Some(name) => Some(ModelName::from_name(name).ok_or_else(|| unknown("model", name, &names))?),
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let at_once = cores.min(arguments.files.len()).max(1);
-    let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
+    let Files { at_once, memory, threads } = Files::of(arguments);
     let checking = Checking {
         model,
         guessed: match (model, &arguments.consistency) {
@@ -40,8 +41,8 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
             _ => None,
         },
         initial: arguments.initial.as_deref().map(initial),
-        memory: memory.as_u64() / at_once as u64,
-        threads: cores / at_once,
+        memory,
+        threads,
         seconds: Duration::try_from_secs_f64(arguments.max_seconds)
             .map_err(|error| Trouble(format!("--max-seconds {}: {error}", arguments.max_seconds)))?,
     };
@@ -61,8 +62,26 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     Ok(worst)
 }
 
+/// What several files share.
+pub(super) struct Files {
+    pub at_once: usize,
+    /// Bytes, for each of them.
+    pub memory: u64,
+    /// For each of them.
+    pub threads: usize,
+}
+
+impl Files {
+    pub fn of(arguments: &CheckArguments) -> Files {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = cores.min(arguments.files.len()).max(1);
+        let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
+        Files { at_once, memory: memory.as_u64() / at_once as u64, threads: cores / at_once }
+    }
+}
+
 /// Does something with each file, several at once, and takes the answers in the order of the files.
-fn in_order<T: Send>(
+pub(super) fn in_order<T: Send>(
     files: &[std::path::PathBuf],
     at_once: usize,
     work: impl Fn(&Path) -> T + Sync,
@@ -110,7 +129,7 @@ fn half_the_machine() -> ByteSize {
 }
 
 /// What was unreadable is graver than what is broken, and that than what is undecided.
-fn graver(one: Status, other: Status) -> Status {
+pub(super) fn graver(one: Status, other: Status) -> Status {
     let gravity = |status| match status {
         Status::Held => 0,
         Status::Undecided => 1,
@@ -120,7 +139,7 @@ fn graver(one: Status, other: Status) -> Status {
     if gravity(other) > gravity(one) { other } else { one }
 }
 
-fn initial(text: &str) -> Value {
+pub(super) fn initial(text: &str) -> Value {
     match text {
         "nil" | "null" => Value::Nil,
         _ => text.parse().map_or_else(|_| Value::text(text), Value::Int),
@@ -298,4 +317,4 @@ impl Checked {
 }
 
 /// So many anomalies are told in full.
-const SHOWN: usize = 3;
+pub(super) const SHOWN: usize = 3;
