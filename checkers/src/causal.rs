@@ -238,19 +238,7 @@ fn judge(history: &History, compiled: &Compiled, level: Level, budget: &Budget) 
     match level.find(&compiled.sessions, budget) {
         Ok(found) => {
             let find = |sessions: &Sessions| level.find(sessions, &SMALL).ok()?.into_iter().next();
-            let guarantees = [
-                Guarantee::ReadYourWrites,
-                Guarantee::MonotonicReads,
-                Guarantee::MonotonicWrites,
-                Guarantee::WritesFollowReads,
-            ];
-            let broken = |sessions: &Sessions| {
-                let each = guarantees.iter().filter_map(|&guarantee| {
-                    guarantees::check(sessions, guarantee, u64::MAX).ok()?.map(|_| guarantee.name())
-                });
-                each.collect()
-            };
-            let explaining = Explaining { history, compiled, find: &find, broken: &broken };
+            let explaining = Explaining { history, compiled, find: &find };
             anomalies.extend(found.into_iter().map(|found| explaining.explain(found)));
         }
         Err(Stop(reason)) if anomalies.is_empty() => return Verdict::Unknown(Undecided { reason }),

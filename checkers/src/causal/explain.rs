@@ -15,8 +15,6 @@ pub(super) struct Explaining<'a> {
     pub compiled: &'a Compiled,
     /// The question that was asked.
     pub find: &'a dyn Fn(&Sessions) -> Option<Found>,
-    /// What of the session guarantees these operations break.
-    pub broken: &'a dyn Fn(&Sessions) -> Vec<&'static str>,
 }
 
 impl Explaining<'_> {
@@ -48,15 +46,7 @@ impl Explaining<'_> {
         let mut proof: Vec<OperationId> =
             kept.iter().map(|&node| self.compiled.sessions.operation[node as usize]).collect();
         proof.sort_unstable();
-        let mut anomaly = telling.anomaly();
-        let broken = (self.broken)(&sessions);
-        if !broken.is_empty() {
-            anomaly.why.push(format!(
-                "with these operations alone, {} broken: {}",
-                if broken.len() == 1 { "this session guarantee is" } else { "these session guarantees are" },
-                broken.join(", ")
-            ));
-        }
+        let anomaly = telling.anomaly();
         Anomaly { proof, ..anomaly }
     }
 }
@@ -77,7 +67,8 @@ impl<'a> Telling<'a> {
                 edges.push(edge);
             }
         }
-        let why = edges.iter().map(|edge| edge.reason.clone()).collect();
+        let mut why: Vec<String> = edges.iter().map(|edge| edge.reason.clone()).collect();
+        why.extend(self.guarantee().map(|name| format!("as causality orders the writes, this breaks {name}")));
         Anomaly { name: self.found.name, sentence: self.sentence(), why, edges, ..Anomaly::default() }
     }
 
@@ -144,6 +135,24 @@ impl<'a> Telling<'a> {
         };
         let operation = |node: Node| self.sessions.operation[node as usize];
         Edge { from: operation(step.from), to: operation(step.to), kind, reason }
+    }
+
+    /// The session guarantee that is broken, if the way from the write that is missing to the read is one of the four.
+    fn guarantee(&self) -> Option<&'static str> {
+        if !matches!(self.found.name, "WriteCORead" | "WriteCOInitRead") {
+            return None;
+        }
+        let (_, way) = self.found.cycle.split_last()?;
+        match *way.iter().map(|step| step.why).collect::<Vec<Why>>() {
+            [Why::Process] => Some("read-your-writes"),
+            [Why::Reads { .. }, Why::Process] => Some("monotonic-reads"),
+            [Why::Process, Why::Reads { .. }] | [Why::Process, Why::Reads { .. }, Why::Process] => {
+                Some("monotonic-writes")
+            }
+            [Why::Reads { .. }, Why::Process, Why::Reads { .. }]
+            | [Why::Reads { .. }, Why::Process, Why::Reads { .. }, Why::Process] => Some("writes-follow-reads"),
+            _ => None,
+        }
     }
 
     fn sentence(&self) -> String {

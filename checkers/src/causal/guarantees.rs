@@ -31,18 +31,6 @@ pub(super) enum Guarantee {
     WritesFollowReads,
 }
 
-impl Guarantee {
-    /// As the command line and explanations have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Guarantee::ReadYourWrites => "read-your-writes",
-            Guarantee::MonotonicReads => "monotonic-reads",
-            Guarantee::MonotonicWrites => "monotonic-writes",
-            Guarantee::WritesFollowReads => "writes-follow-reads",
-        }
-    }
-}
-
 /// The first read that breaks a guarantee.
 pub(super) fn check(sessions: &Sessions, guarantee: Guarantee, bytes: u64) -> Result<Option<Found>, Stopped> {
     if guarantee == Guarantee::WritesFollowReads {
