@@ -180,6 +180,11 @@ impl From<Stopped> for Stop {
             Stopped::OverBudget => {
                 Stop("the vector clocks of so many sessions would take more memory than allowed".to_owned())
             }
+            Stopped::TooManyTransactions => Stop(
+                "convergence is broken, and too many transactions would have to be looked into one by one to tell whether \
+                 causal consistency is"
+                    .to_owned(),
+            ),
         }
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum Stopped {
     Cycle(Vec<Node>),
     /// The clocks would take more bytes than allowed.
     OverBudget,
+    /// Too many transactions would have to be looked into one by one.
+    TooManyTransactions,
 }
 
 /// Visits every node in causal order, with its past (itself not included) and the clocks of what it reads.

@@ -42,11 +42,52 @@ pub(super) fn check(sessions: &Sessions, bytes: u64, convergence: bool) -> Resul
     let edges = Edges::into_nodes(sessions.len(), &conflicts.pairs);
     let Err(cycle) = causal.with(&edges).walk(sessions.by_invocation.iter().copied(), |_| {}) else { return Ok(found) };
     found.extend(overwritten(sessions, &conflicts.pairs, bytes)?);
-    if convergence && found.is_empty() {
-        found.push(cyclic_cf(sessions, &edges, &cycle, bytes)?);
+    if found.is_empty() {
+        match convergence {
+            true => found.push(cyclic_cf(sessions, &edges, &cycle, bytes)?),
+            false => found.extend(within_a_transaction(sessions, bytes)?),
+        }
     }
     Ok(found)
 }
+
+/// A transaction must read from one order of the writes, which no other transaction need share: a cycle of co and the conflicts that
+/// its own reads make. Looked into only where CCv has a cycle, and as often as [`MOST_VISITS`] lets it.
+fn within_a_transaction(sessions: &Sessions, bytes: u64) -> Result<Option<Found>, Stopped> {
+    let mut conflicts: Vec<Inference> = Vec::new();
+    each(sessions, bytes, |from, to, reader, key| {
+        if to != NONE && sessions.reads(reader).len() > 1 {
+            conflicts.push(Inference { from, to, key, reader });
+        }
+    })?;
+    let mut visits = 0_u64;
+    for own in conflicts.chunk_by(|one, other| one.reader == other.reader) {
+        if own.iter().all(|conflict| conflict.to == own[0].to) {
+            continue;
+        }
+        visits += sessions.len() as u64;
+        if visits > MOST_VISITS {
+            return Err(Stopped::TooManyTransactions);
+        }
+        let pairs: Vec<(Node, Node)> = own.iter().map(|conflict| (conflict.from, conflict.to)).collect();
+        let edges = Edges::into_nodes(sessions.len(), &pairs);
+        let relation = Relation::causal(sessions).with(&edges);
+        if let Err(cycle) = relation.walk([own[0].reader], |_| {}) {
+            let path = found::shortened(&relation, &cycle);
+            let cycle = found::steps(sessions, &path, own);
+            let before = |step: &Step| match step.why {
+                Why::Conflict { reader, .. } => found::causal_path(sessions, step.from, reader),
+                _ => None,
+            };
+            let support = cycle.iter().filter_map(before).flatten().collect();
+            return Ok(Some(Found { name: "CyclicCF", cycle, support, beside: Vec::new() }));
+        }
+    }
+    Ok(None)
+}
+
+/// So many nodes may be visited to look into transactions one by one.
+const MOST_VISITS: u64 = 500_000_000;
 
 pub(super) fn cyclic_co(sessions: &Sessions, cycle: &[Node]) -> Found {
     let path = found::shortened(&Relation::causal(sessions), cycle);
