@@ -28,6 +28,7 @@
 #[cfg(test)]
 extern crate self as shakedown_checkers;
 
+pub mod causal;
 pub mod convergence;
 pub mod history;
 pub mod invariants;

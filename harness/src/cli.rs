@@ -5,6 +5,7 @@ mod list;
 mod replay;
 mod report;
 mod run;
+mod weak;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -29,6 +29,9 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     }
     let transactions = transactions::Asked::by(arguments)?;
     let is_certain = transactions.as_ref().is_some_and(transactions::Asked::is_certain);
+    if let Some(level) = super::weak::level(arguments).filter(|_| !is_certain) {
+        return super::weak::check(arguments, level, json);
+    }
     if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE && !is_certain) {
         return Err(Trouble(format!(
             "`check` does not decide {consistency:?} yet; expected --consistency {LINEARIZABLE}"
@@ -40,9 +43,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         Some(_) if is_certain => None,
         Some(name) => Some(ModelName::from_name(name).ok_or_else(|| unknown("model", name, &names))?),
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let at_once = cores.min(arguments.files.len()).max(1);
-    let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
+    let Files { at_once, memory, threads } = Files::of(arguments);
     let checking = Checking {
         model,
         transactions,
@@ -53,8 +54,8 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         },
         instead: invariant::instead(arguments)?,
         initial: arguments.initial.as_deref().map(initial),
-        memory: memory.as_u64() / at_once as u64,
-        threads: cores / at_once,
+        memory,
+        threads,
         seconds: Duration::try_from_secs_f64(arguments.max_seconds)
             .map_err(|error| Trouble(format!("--max-seconds {}: {error}", arguments.max_seconds)))?,
     };
@@ -74,8 +75,26 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     Ok(worst)
 }
 
+/// What several files share.
+pub(super) struct Files {
+    pub at_once: usize,
+    /// Bytes, for each of them.
+    pub memory: u64,
+    /// For each of them.
+    pub threads: usize,
+}
+
+impl Files {
+    pub fn of(arguments: &CheckArguments) -> Files {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = cores.min(arguments.files.len()).max(1);
+        let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
+        Files { at_once, memory: memory.as_u64() / at_once as u64, threads: cores / at_once }
+    }
+}
+
 /// Does something with each file, several at once, and takes the answers in the order of the files.
-fn in_order<T: Send>(
+pub(super) fn in_order<T: Send>(
     files: &[std::path::PathBuf],
     at_once: usize,
     work: impl Fn(&Path) -> T + Sync,
@@ -123,7 +142,7 @@ fn half_the_machine() -> ByteSize {
 }
 
 /// What was unreadable is graver than what is broken, and that than what is undecided.
-fn graver(one: Status, other: Status) -> Status {
+pub(super) fn graver(one: Status, other: Status) -> Status {
     let gravity = |status| match status {
         Status::Held => 0,
         Status::Undecided => 1,
@@ -134,7 +153,7 @@ fn graver(one: Status, other: Status) -> Status {
 }
 
 /// A value as it is typed: JSON, EDN's nil and keywords, or text.
-fn initial(text: &str) -> Value {
+pub(super) fn initial(text: &str) -> Value {
     fn value(json: serde_json::Value) -> Option<Value> {
         Some(match json {
             serde_json::Value::Null => Value::Nil,
@@ -347,4 +366,4 @@ impl Checked {
 }
 
 /// So many anomalies are told in full.
-const SHOWN: usize = 3;
+pub(super) const SHOWN: usize = 3;

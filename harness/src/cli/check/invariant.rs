@@ -228,7 +228,7 @@ impl Judged {
                 name: anomaly.name,
                 operations: proof.operations,
                 sentence: &anomaly.sentence,
-                edges: [],
+                edges: Vec::new(),
                 why: &anomaly.why,
                 sources: proof.sources,
                 explanation: proof.explanation,

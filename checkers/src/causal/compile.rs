@@ -1,0 +1,418 @@
+//! From a history to [`Sessions`]: which write each read shows, and what is broken already by that.
+//!
+//! ```text
+//!   read, write, cas, txn ──accesses──► who wrote what ──► each read: the initial value, one writer,
+//!                                                          nobody (ThinAirRead), one that failed (aborted-read, G1a),
+//!                                                          a write that its transaction wrote over (G1b), several: not judged
+//! ```
+//!
+//! `fail` operations did not happen. `info` ones did if something read what they wrote; what they read is unknown, and nothing is after
+//! them only because their process went on. Reads of a transaction's own writes must show the last of them (internal). *Cost:* linear.
+
+use rustc_hash::FxHashMap;
+
+use super::sessions::{Draft, NONE, Node, Read, Sessions};
+use crate::History;
+use crate::history::{Interner, Operation, OperationId, Outcome, Value, ValueId};
+use crate::model::DoesNotFit;
+use crate::verdict::Anomaly;
+
+/// A history as the methods see it.
+pub(super) struct Compiled {
+    pub sessions: Sessions,
+    /// Reads that no order can explain.
+    pub direct: Vec<Anomaly>,
+    /// Why some reads were not judged.
+    pub ambiguous: Option<String>,
+    /// The keys by their names in [`Sessions::key_name`].
+    pub keys: Vec<Option<Value>>,
+}
+
+/// One read or write of an operation.
+#[derive(Clone, Copy)]
+struct Access {
+    key: u32,
+    value: u32,
+    writes: bool,
+}
+
+/// So many anomalies of reads are told.
+const TOLD: usize = 16;
+
+/// Who wrote a value to a key: rows of the history.
+#[derive(Clone, Copy)]
+struct Written {
+    row: u32,
+    failed: bool,
+    /// Another row that may have written the same.
+    twice: u32,
+}
+
+pub(super) fn compile(history: &History, initial: &Value) -> Result<Compiled, DoesNotFit> {
+    let accesses = Accesses::of(history)?;
+    let writers = Writers::of(history, &accesses);
+    let reading = Reading { history, initial, accesses: &accesses, writers: &writers };
+    Ok(reading.compile())
+}
+
+/// The accesses of all operations, row by row.
+struct Accesses {
+    starts: Vec<u32>,
+    all: Vec<Access>,
+    keys: Vec<Option<Value>>,
+    values: usize,
+    nil: u32,
+    initial: Option<Interner>,
+    transactions: bool,
+}
+
+impl Accesses {
+    fn of(history: &History) -> Result<Accesses, DoesNotFit> {
+        let transactions = history.operations().any(|operation| operation.function() == "txn");
+        let nested = transactions || history.operations().any(|operation| operation.function() == "cas");
+        // Values inside of others have no id of the history.
+        let mut interner = nested.then(Interner::default);
+        let mut accesses = Accesses {
+            starts: Vec::with_capacity(history.len() + 1),
+            all: Vec::with_capacity(history.len()),
+            keys: Vec::new(),
+            values: 0,
+            nil: 0,
+            initial: None,
+            transactions,
+        };
+        let mut key_of: Vec<u32> = Vec::new();
+        let mut unkeyed = NONE;
+        accesses.starts.push(0);
+        for operation in history.operations() {
+            let mut key = |id: Option<ValueId>, keys: &mut Vec<Option<Value>>, value: &dyn Fn() -> Value| {
+                let place = match id {
+                    None => &mut unkeyed,
+                    Some(id) => {
+                        if key_of.len() <= id.0 as usize {
+                            key_of.resize(id.0 as usize + 1, NONE);
+                        }
+                        &mut key_of[id.0 as usize]
+                    }
+                };
+                if *place == NONE {
+                    *place = keys.len() as u32;
+                    keys.push(id.map(|_| value()));
+                }
+                *place
+            };
+            if let (None, "read" | "write") = (&interner, operation.function()) {
+                let key = key(operation.key_id(), &mut accesses.keys, &|| operation.key().cloned().unwrap_or_default());
+                let writes = operation.function() == "write";
+                let value = if writes { operation.argument_id() } else { operation.result_id() }.0;
+                accesses.all.push(Access { key, value, writes });
+                accesses.starts.push(accesses.all.len() as u32);
+                continue;
+            }
+            let all = micro_operations(operation).map_err(|problem| DoesNotFit {
+                index: operation.index(),
+                function: operation.function().to_owned(),
+                model: "rw-register".to_owned(),
+                problem,
+            })?;
+            let interner = interner.get_or_insert_default();
+            for (writes, name, value) in all {
+                let id = name.map(|name| interner.intern(name.clone()));
+                let key = key(id, &mut accesses.keys, &|| name.cloned().unwrap_or_default());
+                accesses.all.push(Access { key, value: interner.intern(value.clone()).0, writes });
+            }
+            accesses.starts.push(accesses.all.len() as u32);
+        }
+        accesses.values = interner.as_ref().map_or(history.values().len(), Interner::len);
+        accesses.nil = ValueId::NIL.0;
+        accesses.initial = interner;
+        Ok(accesses)
+    }
+
+    fn row(&self, row: u32) -> &[Access] {
+        &self.all[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize]
+    }
+
+    /// The id of a value, [`NONE`] if no operation has it.
+    fn id_of(&self, history: &History, value: &Value) -> u32 {
+        let id = match &self.initial {
+            Some(interner) => interner.find(value),
+            None => history.id_of(value),
+        };
+        id.map_or(NONE, |id| id.0)
+    }
+}
+
+type Micro<'a> = (bool, Option<&'a Value>, &'a Value);
+
+/// What an operation reads and writes, in its order.
+pub(super) fn micro_operations(operation: Operation<'_>) -> Result<Vec<Micro<'_>>, String> {
+    let key = operation.key();
+    match operation.function() {
+        "read" => Ok(vec![(false, key, operation.result())]),
+        "write" => Ok(vec![(true, key, operation.argument())]),
+        "cas" => match operation.argument().as_pair() {
+            Some((old, new)) => Ok(vec![(false, key, old), (true, key, new)]),
+            None => Err(format!("expected [old new], found {}", operation.argument())),
+        },
+        "txn" => {
+            let list = if operation.outcome() == Outcome::Ok { operation.result() } else { operation.argument() };
+            let items = match list {
+                Value::List(items) => &items[..],
+                Value::Nil => &[],
+                other => return Err(format!("expected a list of [\"r\" or \"w\", key, value], found {other}")),
+            };
+            items.iter().map(micro_operation).collect()
+        }
+        _ => Err("expected `read`, `write`, `cas` or `txn`".to_owned()),
+    }
+}
+
+fn micro_operation(item: &Value) -> Result<Micro<'_>, String> {
+    let Value::List(parts) = item else { return Err(format!("expected [\"r\" or \"w\", key, value], found {item}")) };
+    match &**parts {
+        [Value::Text(function), key, value] => match &**function {
+            "r" | "read" => Ok((false, Some(key), value)),
+            "w" | "write" => Ok((true, Some(key), value)),
+            other => Err(format!("expected `r` or `w`, found {other}")),
+        },
+        _ => Err(format!("expected [\"r\" or \"w\", key, value], found {item}")),
+    }
+}
+
+/// Who wrote each value. Most values are written to one key: those are found by their id alone.
+struct Writers {
+    first: Vec<(u32, Written)>,
+    others: FxHashMap<(u32, u32), Written>,
+}
+
+impl Writers {
+    fn of(history: &History, accesses: &Accesses) -> Writers {
+        let nobody = (NONE, Written { row: NONE, failed: true, twice: NONE });
+        let mut writers = Writers { first: vec![nobody; accesses.values], others: FxHashMap::default() };
+        for operation in history.operations() {
+            let row = operation.id().0;
+            let failed = operation.outcome() == Outcome::Fail;
+            for access in accesses.row(row).iter().filter(|access| access.writes) {
+                let first = &mut writers.first[access.value as usize];
+                if first.0 == NONE {
+                    *first = (access.key, Written { row, failed, twice: NONE });
+                    continue;
+                }
+                let known = if first.0 == access.key {
+                    &mut first.1
+                } else {
+                    let fresh = Written { row, failed, twice: NONE };
+                    writers.others.entry((access.key, access.value)).or_insert(fresh)
+                };
+                if known.failed && !failed {
+                    *known = Written { row, failed, twice: NONE };
+                } else if !failed && known.row != row && known.twice == NONE {
+                    known.twice = row;
+                }
+            }
+        }
+        writers
+    }
+
+    fn of_value(&self, key: u32, value: u32) -> Option<Written> {
+        let (first, written) = self.first[value as usize];
+        if first == key { Some(written) } else { self.others.get(&(key, value)).copied() }
+    }
+}
+
+/// What a read turned out to show.
+enum Shown {
+    Row(u32),
+    Initial,
+    /// Nothing that can be judged.
+    Nothing,
+}
+
+struct Reading<'a> {
+    history: &'a History,
+    initial: &'a Value,
+    accesses: &'a Accesses,
+    writers: &'a Writers,
+}
+
+impl Reading<'_> {
+    fn compile(&self) -> Compiled {
+        let (history, accesses) = (self.history, self.accesses);
+        let initial = accesses.id_of(history, self.initial);
+        let mut direct = Vec::new();
+        let mut ambiguous = None;
+        // The reads of each row: the key, and the row that wrote, or NONE.
+        let mut reads: Vec<Read> = Vec::new();
+        let mut starts = vec![0_u32];
+        let mut happened: Vec<bool> = history.operations().map(|o| o.outcome() == Outcome::Ok).collect();
+        for operation in history.operations() {
+            let row = accesses.row(operation.id().0);
+            for (at, access) in row.iter().enumerate() {
+                if access.writes || operation.outcome() != Outcome::Ok {
+                    continue;
+                }
+                if let Some(own) = row[..at].iter().rev().find(|own| own.writes && own.key == access.key) {
+                    if own.value != access.value && direct.len() < TOLD {
+                        direct.push(self.internal(operation, *access, "which is not what it had written last itself"));
+                    }
+                    continue;
+                }
+                match self.shown(operation, *access, initial, &mut direct, &mut ambiguous) {
+                    Shown::Row(source) => {
+                        happened[source as usize] = true;
+                        reads.push(Read { key: access.key, source });
+                    }
+                    Shown::Initial => reads.push(Read { key: access.key, source: NONE }),
+                    Shown::Nothing => {}
+                }
+            }
+            starts.push(reads.len() as u32);
+        }
+        let sessions = self.sessions(&happened, reads, &starts);
+        Compiled { sessions, direct, ambiguous, keys: accesses.keys.clone() }
+    }
+
+    fn shown(
+        &self,
+        operation: Operation<'_>,
+        access: Access,
+        initial: u32,
+        direct: &mut Vec<Anomaly>,
+        ambiguous: &mut Option<String>,
+    ) -> Shown {
+        let written = self.writers.of_value(access.key, access.value).filter(|written| written.row != NONE);
+        let index = |row: u32| self.history.operation(OperationId(row)).index();
+        let told = || self.told(operation, access);
+        let mut tell = |name, writer: Option<u32>, what: &str| {
+            if direct.len() < TOLD {
+                let sources = writer.map(OperationId).into_iter().collect();
+                let sentence = format!("{}, {what}", told());
+                direct.push(Anomaly { name, proof: vec![operation.id()], sources, sentence, ..Anomaly::default() });
+            }
+            Shown::Nothing
+        };
+        let Some(written) = written.filter(|written| access.value != initial || !written.failed) else {
+            if access.value == initial {
+                return Shown::Initial;
+            }
+            if access.value == self.accesses.nil {
+                // Registers held something at first, and nobody wrote nil: what was read was not recorded.
+                return Shown::Nothing;
+            }
+            let failed = written.map(|written| written.row);
+            let name = if self.accesses.transactions { "G1a" } else { "aborted-read" };
+            return match failed {
+                Some(row) => {
+                    tell(name, failed, &format!("which only operation {} tried to write, and that failed", index(row)))
+                }
+                None => tell("ThinAirRead", None, "which nobody wrote"),
+            };
+        };
+        if written.failed {
+            let name = if self.accesses.transactions { "G1a" } else { "aborted-read" };
+            let what = format!("which only operation {} tried to write, and that failed", index(written.row));
+            return tell(name, Some(written.row), &what);
+        }
+        if written.twice != NONE || access.value == initial {
+            ambiguous.get_or_insert_with(|| {
+                let one = index(written.row);
+                let other = match written.twice {
+                    NONE => "it is the initial value too".to_owned(),
+                    row => format!("operation {} too", index(row)),
+                };
+                format!("{}, which operation {one} wrote, and {other}: which of them it read, nobody knows", told())
+            });
+            return Shown::Nothing;
+        }
+        if written.row == operation.id().0 {
+            if direct.len() < TOLD {
+                direct.push(self.internal(operation, access, "which it wrote itself, but only later"));
+            }
+            return Shown::Nothing;
+        }
+        let last = self.accesses.row(written.row).iter().rev().find(|last| last.writes && last.key == access.key);
+        if last.is_some_and(|last| last.value != access.value) {
+            let what =
+                format!("which operation {} wrote only for the moment: it wrote over it itself", index(written.row));
+            return tell("G1b", Some(written.row), &what);
+        }
+        Shown::Row(written.row)
+    }
+
+    fn told(&self, operation: Operation<'_>, access: Access) -> String {
+        let value = match &self.accesses.initial {
+            Some(interner) => interner.get(ValueId(access.value)),
+            None => self.history.value(ValueId(access.value)),
+        };
+        let place = self.accesses.keys[access.key as usize].as_ref().map(|key| format!(" from key {key}"));
+        let place = place.unwrap_or_default();
+        format!("process {} read {value}{place} in operation {}", operation.process(), operation.index())
+    }
+
+    fn internal(&self, operation: Operation<'_>, access: Access, what: &str) -> Anomaly {
+        let sentence = format!("{}, {what}", self.told(operation, access));
+        Anomaly { name: "internal", proof: vec![operation.id()], sentence, ..Anomaly::default() }
+    }
+
+    /// Gives rows their nodes, session by session.
+    fn sessions(&self, happened: &[bool], mut reads: Vec<Read>, starts: &[u32]) -> Sessions {
+        let history = self.history;
+        let mut last_known: FxHashMap<u32, u32> = FxHashMap::default();
+        for operation in history.operations().filter(|operation| operation.outcome() == Outcome::Ok) {
+            last_known.insert(operation.process(), operation.id().0);
+        }
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        let mut forks: Vec<u32> = Vec::new();
+        let mut session_of: FxHashMap<u32, usize> = FxHashMap::default();
+        for operation in history.operations().filter(|operation| happened[operation.id().row()]) {
+            let row = operation.id().0;
+            let goes_on = last_known.get(&operation.process()).is_some_and(|&last| last > row);
+            if operation.outcome() == Outcome::Info && goes_on {
+                let before = session_of.get(&operation.process()).and_then(|&session| rows[session].last());
+                forks.push(before.copied().unwrap_or(NONE));
+                rows.push(vec![row]);
+                continue;
+            }
+            let session = *session_of.entry(operation.process()).or_insert_with(|| {
+                rows.push(Vec::new());
+                forks.push(NONE);
+                rows.len() - 1
+            });
+            rows[session].push(row);
+        }
+        let mut node_of = vec![NONE; history.len()];
+        let mut firsts: Vec<Node> = vec![0];
+        let mut next = 0;
+        for session in &rows {
+            for &row in session {
+                node_of[row as usize] = next;
+                next += 1;
+            }
+            firsts.push(next);
+        }
+        let node = |row: u32| if row == NONE { NONE } else { node_of[row as usize] };
+        reads.iter_mut().for_each(|read| read.source = node(read.source));
+        let forks = forks.into_iter().map(node).collect();
+        let mut written: Vec<u32> = Vec::new();
+        let mut write_starts = vec![0_u32];
+        for row in 0..history.len() as u32 {
+            let from = written.len();
+            for access in self.accesses.row(row).iter().filter(|access| access.writes) {
+                if !written[from..].contains(&access.key) {
+                    written.push(access.key);
+                }
+            }
+            write_starts.push(written.len() as u32);
+        }
+        let drafts = rows.iter().flatten().map(|&row| {
+            let row_of = |starts: &[u32]| starts[row as usize] as usize..starts[row as usize + 1] as usize;
+            Draft {
+                operation: OperationId(row),
+                reads: &reads[row_of(starts)],
+                writes: &written[row_of(&write_starts)],
+            }
+        });
+        Sessions::build(drafts, firsts, forks, (0..self.accesses.keys.len() as u32).collect())
+    }
+}

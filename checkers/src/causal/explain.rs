@@ -1,0 +1,195 @@
+//! From a pattern to an **explanation**: the fewest operations that show it, and each step with its reason.
+
+use super::compile::{Compiled, micro_operations};
+use super::found::{Found, Step, Why};
+use super::sessions::{NONE, Node, Sessions};
+use crate::History;
+use crate::history::{Operation, OperationId, Value};
+use crate::verdict::{Anomaly, Edge};
+
+/// A larger proof is not cut down further: each operation that is tried costs a check of the others.
+const CUT_DOWN: usize = 400;
+
+pub(super) struct Explaining<'a> {
+    pub history: &'a History,
+    pub compiled: &'a Compiled,
+    /// The question that was asked.
+    pub find: &'a dyn Fn(&Sessions) -> Option<Found>,
+}
+
+impl Explaining<'_> {
+    pub fn explain(&self, found: Found) -> Anomaly {
+        let mut kept = found.nodes();
+        let mut sessions = self.compiled.sessions.restricted_to(&kept);
+        let mut shown = (self.find)(&sessions);
+        let mut at = 0;
+        while shown.is_some() && kept.len() <= CUT_DOWN && at < kept.len() {
+            let mut fewer = kept.clone();
+            fewer.remove(at);
+            let smaller = self.compiled.sessions.restricted_to(&fewer);
+            match (self.find)(&smaller) {
+                Some(found) => {
+                    // What was needed before is needed still: fewer operations are no harder to order.
+                    (kept, sessions, shown) = (fewer, smaller, Some(found));
+                }
+                None => at += 1,
+            }
+        }
+        let telling = match &shown {
+            Some(found) => Telling { history: self.history, keys: &self.compiled.keys, sessions: &sessions, found },
+            // Not so: what was found holds by itself. Told in full, then.
+            None => {
+                let sessions = &self.compiled.sessions;
+                Telling { history: self.history, keys: &self.compiled.keys, sessions, found: &found }
+            }
+        };
+        let mut proof: Vec<OperationId> =
+            kept.iter().map(|&node| self.compiled.sessions.operation[node as usize]).collect();
+        proof.sort_unstable();
+        let anomaly = telling.anomaly();
+        Anomaly { proof, ..anomaly }
+    }
+}
+
+struct Telling<'a> {
+    history: &'a History,
+    keys: &'a [Option<Value>],
+    sessions: &'a Sessions,
+    found: &'a Found,
+}
+
+impl<'a> Telling<'a> {
+    fn anomaly(&self) -> Anomaly {
+        let steps = self.found.cycle.iter().chain(&self.found.support);
+        let mut edges: Vec<Edge> = Vec::new();
+        for edge in steps.map(|step| self.edge(step)) {
+            if !edges.contains(&edge) {
+                edges.push(edge);
+            }
+        }
+        let mut why: Vec<String> = edges.iter().map(|edge| edge.reason.clone()).collect();
+        why.extend(self.guarantee().map(|name| format!("as causality orders the writes, this breaks {name}")));
+        Anomaly { name: self.found.name, sentence: self.sentence(), why, edges, ..Anomaly::default() }
+    }
+
+    fn operation(&self, node: Node) -> Operation<'a> {
+        self.history.operation(self.sessions.operation[node as usize])
+    }
+
+    fn key(&self, key: u32) -> Option<&'a Value> {
+        self.keys[self.sessions.key_name(key) as usize].as_ref()
+    }
+
+    fn place(&self, key: u32) -> String {
+        self.key(key).map_or_else(|| "the register".to_owned(), |key| format!("key {key}"))
+    }
+
+    /// What an operation left in a key.
+    fn written(&self, node: Node, key: u32) -> String {
+        let micro = micro_operations(self.operation(node)).unwrap_or_default();
+        let name = self.key(key);
+        let last = micro.iter().rev().find(|(writes, of, _)| *writes && *of == name);
+        last.map_or_else(|| "something".to_owned(), |(_, _, value)| value.to_string())
+    }
+
+    fn who(&self, node: Node) -> String {
+        format!("process {} (operation {})", self.operation(node).process(), self.operation(node).index())
+    }
+
+    /// What a node read from a key, if it read it once.
+    fn read(&self, node: Node, key: u32) -> (Node, String) {
+        let read = self.sessions.reads(node).iter().find(|read| read.key == key);
+        match read.map_or(NONE, |read| read.source) {
+            NONE => (NONE, "the initial value".to_owned()),
+            source => (source, self.written(source, key)),
+        }
+    }
+
+    fn edge(&self, step: &Step) -> Edge {
+        let (from, to) = (self.who(step.from), self.who(step.to));
+        let (kind, reason) = match step.why {
+            Why::Process => {
+                let process = self.operation(step.from).process();
+                let [first, second] = [step.from, step.to].map(|node| self.operation(node).index());
+                ("process", format!("process {process} did operation {first} before operation {second}"))
+            }
+            Why::Reads { key } => {
+                let (place, value) = (self.place(key), self.written(step.from, key));
+                ("wr", format!("{to} read {value} from {place}, which {from} wrote"))
+            }
+            Why::Conflict { key, reader } => {
+                let (place, one, two) = (self.place(key), self.written(step.from, key), self.written(step.to, key));
+                let reader = self.who(reader);
+                (
+                    "ww",
+                    format!(
+                        "{reader} read {two} from {place} although {one} came before that read: so {one} was written before {two}"
+                    ),
+                )
+            }
+            Why::Overwrites { key } => {
+                let (place, new) = (self.place(key), self.written(step.to, key));
+                let (_, old) = self.read(step.from, key);
+                ("rw", format!("{from} read {old} from {place}, so it came before {to} wrote {new} over it"))
+            }
+        };
+        let operation = |node: Node| self.sessions.operation[node as usize];
+        Edge { from: operation(step.from), to: operation(step.to), kind, reason }
+    }
+
+    /// The session guarantee that is broken, if the way from the write that is missing to the read is one of the four.
+    fn guarantee(&self) -> Option<&'static str> {
+        if !matches!(self.found.name, "WriteCORead" | "WriteCOInitRead") {
+            return None;
+        }
+        let (_, way) = self.found.cycle.split_last()?;
+        match *way.iter().map(|step| step.why).collect::<Vec<Why>>() {
+            [Why::Process] => Some("read-your-writes"),
+            [Why::Reads { .. }, Why::Process] => Some("monotonic-reads"),
+            [Why::Process, Why::Reads { .. }] | [Why::Process, Why::Reads { .. }, Why::Process] => {
+                Some("monotonic-writes")
+            }
+            [Why::Reads { .. }, Why::Process, Why::Reads { .. }]
+            | [Why::Reads { .. }, Why::Process, Why::Reads { .. }, Why::Process] => Some("writes-follow-reads"),
+            _ => None,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let closing = self.found.cycle.iter().find_map(|step| match step.why {
+            Why::Overwrites { key } => Some((step.from, step.to, key)),
+            _ => None,
+        });
+        match closing {
+            Some((reader, writer, key)) => {
+                let (source, old) = self.read(reader, key);
+                let (place, new) = (self.place(key), self.written(writer, key));
+                let past = match self.found.name {
+                    "WriteHBInitRead" => "must have come before",
+                    _ => "came before",
+                };
+                let over = match source {
+                    NONE => String::new(),
+                    source => format!(", after {old} of {}", self.who(source)),
+                };
+                format!(
+                    "{} read {old} from {place}, although the write of {new} by {} {past} that read{over}",
+                    self.who(reader),
+                    self.who(writer)
+                )
+            }
+            None => {
+                let mut around: Vec<String> = self.found.cycle.iter().map(|step| self.who(step.from)).collect();
+                around.extend(around.first().cloned());
+                let what = match self.found.name {
+                    "CyclicCO" => "causes cannot come after their effects, but these go round in a circle",
+                    "CyclicCF" => "no one order of the writes satisfies all that was read",
+                    "CyclicHB" => "no one order of the writes satisfies all that this process read",
+                    "G1c" => "each of these transactions read from the one before it, round in a circle",
+                    _ => "no order of these transactions satisfies what was read",
+                };
+                format!("{what}: {}", around.join(" before "))
+            }
+        }
+    }
+}

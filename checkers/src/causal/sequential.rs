@@ -1,0 +1,189 @@
+//! **Sequential consistency** (Lamport 1979): one order of all operations, in which each process keeps its own, explains every read.
+//!
+//! ```text
+//!   p0  ─[ x := 1 ]──[ y → nil ]─
+//!   p1  ─[ y := 1 ]──[ x → nil ]─      not sequential: whichever write came first, the other process must see it
+//! ```
+//!
+//! *When to ask for it rather than for its neighbours:* linearizability also keeps to real time; causal memory and causal convergence
+//! are what is left when processes need not agree, or not on reads.
+//!
+//! *Method:* what breaks causal convergence or causal memory breaks it. Beyond that a search over how far each session has come, deepest
+//! first. Reads that are legal go at once, as nothing is lost by that. A write waits until all have read what it writes over: so what is
+//! left depends on how far the sessions are, and on nothing else, and each such frontier is tried once.
+//!
+//! *Cost:* NP-complete (Gibbons & Korach 1997), also where no value repeats; frontiers are counted against the budget.
+
+use std::time::Instant;
+
+use rustc_hash::FxHashSet;
+
+use super::found::Found;
+use super::order::{Edges, Relation};
+use super::sessions::{NONE, Node, Sessions};
+
+/// What the search came to.
+pub(super) enum Searched {
+    Order,
+    NoOrder(Found),
+    GaveUp { deepest: usize },
+}
+
+/// Searches for an order that holds the causal order and `edges`.
+pub(super) fn search(
+    sessions: &Sessions,
+    edges: &Edges,
+    frontiers: u64,
+    bytes: u64,
+    deadline: Option<Instant>,
+) -> Searched {
+    let cost = (sessions.count() * size_of::<Node>() + 48) as u64;
+    let most = frontiers.min(bytes / cost);
+    let mut search = Search::new(sessions, edges);
+    let mut visited: FxHashSet<Box<[Node]>> = FxHashSet::default();
+    let mut choices: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut deepest = 0;
+    loop {
+        search.observe();
+        deepest = deepest.max(search.done.len());
+        if search.done.len() == sessions.len() {
+            return Searched::Order;
+        }
+        let fresh = visited.insert(search.next.clone().into_boxed_slice());
+        let late = visited.len().is_multiple_of(256) && deadline.is_some_and(|deadline| Instant::now() > deadline);
+        if visited.len() as u64 > most || late {
+            return Searched::GaveUp { deepest };
+        }
+        let mut ready: Vec<usize> = Vec::new();
+        if fresh {
+            ready.extend((0..sessions.count()).filter(|&session| search.is_ready(session)));
+            // The one that was invoked first is tried first.
+            ready.sort_unstable_by_key(|&s| std::cmp::Reverse(sessions.operation[search.next[s] as usize]));
+        }
+        choices.push((search.done.len(), ready));
+        loop {
+            let Some((depth, ready)) = choices.last_mut() else {
+                let beside = (0..sessions.len() as Node).collect();
+                return Searched::NoOrder(Found {
+                    name: "no-sequential-order",
+                    cycle: Vec::new(),
+                    support: Vec::new(),
+                    beside,
+                });
+            };
+            search.undo_to(*depth);
+            if let Some(session) = ready.pop() {
+                search.take(session);
+                break;
+            }
+            choices.pop();
+        }
+    }
+}
+
+struct Search<'a> {
+    sessions: &'a Sessions,
+    relation: Relation<'a>,
+    /// How far each session has come.
+    next: Vec<Node>,
+    /// Who wrote what each key holds.
+    holds: Vec<Node>,
+    /// How many reads of each write, and of the initial value of each key, are still to come.
+    left: Vec<u32>,
+    left_initial: Vec<u32>,
+    /// What was done, and what the keys that it wrote held before.
+    done: Vec<(Node, usize)>,
+    held: Vec<Node>,
+}
+
+impl<'a> Search<'a> {
+    fn new(sessions: &'a Sessions, edges: &'a Edges) -> Search<'a> {
+        let keys = sessions.keys();
+        let (mut left, mut left_initial) = (vec![0; sessions.write_slots()], vec![0; keys]);
+        for read in (0..sessions.len() as Node).flat_map(|node| sessions.reads(node)) {
+            match read.source {
+                NONE => left_initial[read.key as usize] += 1,
+                source => left[sessions.write_slot(source, read.key)] += 1,
+            }
+        }
+        Search {
+            sessions,
+            relation: Relation::causal(sessions).with(edges),
+            next: sessions.starts[..sessions.count()].to_vec(),
+            holds: vec![NONE; keys],
+            left,
+            left_initial,
+            done: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// How many reads of what a node left in a key are still to come.
+    fn waiting(&mut self, key: u32, source: Node) -> &mut u32 {
+        match source {
+            NONE => &mut self.left_initial[key as usize],
+            source => &mut self.left[self.sessions.write_slot(source, key)],
+        }
+    }
+
+    fn is_ready(&self, session: usize) -> bool {
+        let node = self.next[session];
+        if node == self.sessions.starts[session + 1] {
+            return false;
+        }
+        let is_done = |before: Node| before < self.next[self.sessions.session(before)];
+        let reads = self.sessions.reads(node);
+        self.relation.edges_into(node).all(|(before, _)| is_done(before))
+            && reads.iter().all(|read| self.holds[read.key as usize] == read.source)
+            && self.sessions.writes(node).iter().all(|&key| {
+                let holds = self.holds[key as usize];
+                let own = reads.iter().filter(|read| read.key == key && read.source == holds).count() as u32;
+                own == match holds {
+                    NONE => self.left_initial[key as usize],
+                    holds => self.left[self.sessions.write_slot(holds, key)],
+                }
+            })
+    }
+
+    fn take(&mut self, session: usize) {
+        let node = self.next[session];
+        self.done.push((node, self.held.len()));
+        for &read in self.sessions.reads(node) {
+            *self.waiting(read.key, read.source) -= 1;
+        }
+        for &key in self.sessions.writes(node) {
+            self.held.push(self.holds[key as usize]);
+            self.holds[key as usize] = node;
+        }
+        self.next[session] += 1;
+    }
+
+    fn undo_to(&mut self, depth: usize) {
+        while self.done.len() > depth {
+            let (node, held) = self.done.pop().expect("there are more than wanted");
+            for (&key, before) in self.sessions.writes(node).iter().zip(self.held.drain(held..)) {
+                self.holds[key as usize] = before;
+            }
+            for &read in self.sessions.reads(node) {
+                *self.waiting(read.key, read.source) += 1;
+            }
+            self.next[self.sessions.session(node)] = node;
+        }
+    }
+
+    /// Takes all that only reads and is legal.
+    fn observe(&mut self) {
+        loop {
+            let mut more = false;
+            for session in 0..self.sessions.count() {
+                while self.is_ready(session) && self.sessions.writes(self.next[session]).is_empty() {
+                    self.take(session);
+                    more = true;
+                }
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+}
