@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use serde_json::json;
 use shakedown_checkers::ModelName;
+use shakedown_checkers::levels::Level;
 use shakedown_systems::Claim;
 
 use crate::catalogue::{Pairing, pairings};
@@ -75,7 +76,9 @@ fn items(what: What) -> Vec<Item> {
         What::Faults => FaultKind::ALL.iter().map(|(name, summary)| item("faults", name, summary)).collect(),
         What::Models => ModelName::ALL.iter().map(|model| item("models", model.name(), model.summary())).collect(),
         What::Consistency => {
-            Claim::ALL.iter().map(|claim| item("consistency", claim.name(), claim.summary())).collect()
+            let levels = Level::ALL.iter().map(|level| item("consistency", level.name(), level.summary()));
+            let others = Claim::ALL.iter().filter(|claim| Level::from_name(claim.name()).is_none());
+            levels.chain(others.map(|claim| item("consistency", claim.name(), claim.summary()))).collect()
         }
         What::Defects => systems
             .iter()
