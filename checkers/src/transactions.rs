@@ -8,10 +8,10 @@
 //!
 //! *When to ask for it rather than for linearizability:* when an operation touches several keys at once.
 //!
-//! *Method:* Adya's (1999), as Elle applies it (Kingsbury & Alvaro, VLDB 2020). Micro-operations become [columns](micro); the reads
-//! of a [list](list_append) or a [register](rw_register) tell in which order its versions came, and direct anomalies; from the orders follow
-//! dependencies (ww, wr, rw), and sessions and real time add theirs ([order]). Cycles lie in strongly connected [components]; the
-//! shortest of each kind is named ([cycles]) and told edge by edge ([explain]). Which levels fall is in [`levels`](crate::levels).
+//! *Method:* Adya's (1999), as Elle applies it (Kingsbury & Alvaro, VLDB 2020). Micro-operations become columns (`micro.rs`); the reads
+//! of a list (`list_append.rs`) or a register (`rw_register.rs`) tell in which order its versions came, and direct anomalies; from the orders follow
+//! dependencies (ww, wr, rw), and sessions and real time add theirs (`order.rs`). Cycles lie in strongly connected components; the
+//! shortest of each kind is named (`cycles.rs`) and told edge by edge (`explain.rs`). Which levels fall is in `levels.rs`.
 //!
 //! Sound, not complete, as Elle is: an anomaly named is there, but with registers, whose versions often have no known order, others may be
 //! missed. Of each kind of cycle one is named, of each direct anomaly the first few.
