@@ -91,7 +91,7 @@ fn written(history: &History) -> FxHashSet<(Option<ValueId>, Value)> {
 fn anomaly(name: &'static str, operations: &[Operation<'_>], sentence: String) -> Anomaly {
     let mut proof: Vec<OperationId> = operations.iter().map(|operation| operation.id()).collect();
     proof.sort_unstable();
-    Anomaly { name, proof, reduced: true, sentence, ..Anomaly::default() }
+    Anomaly { name, proof, sentence, ..Anomaly::default() }
 }
 
 #[cfg(test)]

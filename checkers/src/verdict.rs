@@ -40,10 +40,10 @@ pub struct Anomaly {
     /// As the literature names it: `stale-read`.
     pub name: &'static str,
     /// The proof: with these operations no order is legal, whichever of the other operations happened or not, and without any one of
-    /// them some order is, if it is [`reduced`](Anomaly::reduced). In the order of their invocations. Of containers it holds elements whole: what was put in, and how it was taken out.
+    /// them some order is, unless it is [`unreduced`](Anomaly::unreduced). In the order of their invocations. Of containers it holds elements whole: what was put in, and how it was taken out.
     pub proof: Vec<OperationId>,
-    /// Whether it was found out that the proof can spare none of its operations; otherwise that took too long, and fewer may be enough.
-    pub reduced: bool,
+    /// Whether to look for fewer operations took too long: the proof may then hold more than it needs.
+    pub unreduced: bool,
     /// Operations that are no part of the proof but of the picture: where a value that the proof observes came from.
     pub sources: Vec<OperationId>,
     /// One sentence that an engineer understands.

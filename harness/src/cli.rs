@@ -5,7 +5,6 @@ mod list;
 mod replay;
 mod report;
 mod run;
-mod weak;
 
 use std::fmt;
 use std::path::PathBuf;

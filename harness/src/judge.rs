@@ -196,7 +196,7 @@ pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History)
             zones: anomaly.zones.iter().flatten().map(zone).collect(),
             orders: anomaly.orders.iter().map(order).collect(),
             impossible_by: anomaly.impossible_by,
-            reduced: anomaly.reduced,
+            unreduced: anomaly.unreduced,
         },
     }
 }

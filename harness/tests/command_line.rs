@@ -249,6 +249,53 @@ fn an_explanation_has_its_zones_and_orders_as_data_and_in_words() {
 }
 
 #[test]
+fn other_guarantees_are_judged_with_their_anomalies_edges_and_nothing_that_is_not_so() {
+    let folder = folder();
+    let event = |process: u32, event_type: &str, f: &str, value: serde_json::Value| {
+        serde_json::json!({"process": process, "type": event_type, "f": f, "value": value}).to_string()
+    };
+    let done = |process, f: &str, value: serde_json::Value| {
+        [event(process, "invoke", f, value.clone()), event(process, "ok", f, value)]
+    };
+    let transactions = [
+        done(0, "txn", serde_json::json!([["append", "x", 1], ["append", "y", 1]])),
+        done(1, "txn", serde_json::json!([["append", "x", 2], ["append", "y", 2]])),
+        done(2, "txn", serde_json::json!([["r", "x", [1, 2]], ["r", "y", [2, 1]]])),
+    ];
+    fs::write(folder.path().join("g0"), transactions.concat().join("\n")).unwrap();
+    let ids = [done(0, "generate", 7.into()), done(1, "generate", 7.into())];
+    fs::write(folder.path().join("ids"), ids.concat().join("\n")).unwrap();
+    let register = |process, f: &str, value: serde_json::Value| {
+        done(process, f, value).map(|line| line.replacen('{', "{\"key\":0,", 1))
+    };
+    let seen = [
+        register(0, "write", 1.into()),
+        register(1, "read", 1.into()),
+        register(1, "write", 2.into()),
+        register(2, "read", 2.into()),
+        register(2, "read", 1.into()),
+    ];
+    fs::write(folder.path().join("causal"), seen.concat().join("\n")).unwrap();
+    for (model, consistency, file, name, has_edges) in [
+        ("list-append", "read-uncommitted", "g0", "G0", true),
+        ("unique-ids", "invariant", "ids", "duplicate-id", false),
+        ("kv", "causal", "causal", "WriteCORead", true),
+    ] {
+        let asked = ["check", "--model", model, "--consistency", consistency, file];
+        let output = shakedown(folder.path(), &asked);
+        let told = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{told}{}", text(&output.stderr));
+        assert!(told.starts_with(&format!("{file}: invalid\n")) && told.contains(name), "{told}");
+        assert!(!told.contains("fewer may be enough"), "{told}");
+        let output = shakedown(folder.path(), &[&asked[..], &["--format", "json"]].concat());
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let anomaly = &line["anomalies"][0];
+        assert_eq!((&line["consistency"], &anomaly["unreduced"]), (&consistency.into(), &false.into()), "{line}");
+        assert_eq!(!anomaly["edges"].as_array().unwrap().is_empty(), has_edges, "{line}");
+    }
+}
+
+#[test]
 fn completions_alone_are_not_asked_about_real_time() {
     let folder = folder();
     fs::write(folder.path().join("h"), r#"{"process":0,"type":"ok","f":"txn","value":[["r","x",1]]}"#).unwrap();

@@ -134,8 +134,8 @@ pub struct ExplanationRecord {
     pub orders: Vec<OrderRecord>,
     /// The position of the completion up to which the whole history has no legal order, if that is known.
     pub impossible_by: Option<u32>,
-    /// Whether it was found out that the proof can spare none of its operations.
-    pub reduced: bool,
+    /// Whether to look for fewer operations took too long: the proof may then hold more than it needs.
+    pub unreduced: bool,
 }
 
 /// When a value must, or could, have been there.

@@ -46,8 +46,8 @@ impl Explaining<'_> {
         let mut proof: Vec<OperationId> =
             kept.iter().map(|&node| self.compiled.sessions.operation[node as usize]).collect();
         proof.sort_unstable();
-        let anomaly = telling.anomaly();
-        Anomaly { proof, ..anomaly }
+        let unreduced = shown.is_none() || kept.len() > CUT_DOWN;
+        Anomaly { proof, unreduced, ..telling.anomaly() }
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) fn anomaly(
     sentence: String,
 ) -> Anomaly {
     let why = phrases::why(history, &operations);
-    Anomaly { name, proof: operations, reduced: true, sentence, why, ..Anomaly::default() }
+    Anomaly { name, proof: operations, sentence, why, ..Anomaly::default() }
 }
 
 /// All trials to leave units out look at so many operations. Nearly all violations need fewer than a dozen trials of few operations.

@@ -80,7 +80,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
         proof.sort_unstable();
         let sources = self.sources(&proof);
         let orders = orders::longest(&mut self, &proof, &sources);
-        Anomaly { orders, impossible_by, reduced, ..sentence::describe(&self, proof, sources) }
+        Anomaly { orders, impossible_by, unreduced: !reduced, ..sentence::describe(&self, proof, sources) }
     }
 
     /// The operations, and whether it is known that none of them can be spared.

@@ -1,5 +1,6 @@
 //! `shakedown check`: histories from anywhere.
 
+mod causal;
 mod invariant;
 mod transactions;
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use serde::Serialize;
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
-use shakedown_checkers::{Budget, History, ModelName, Undecided, Value, Verdict, linearizability};
+use shakedown_checkers::{Anomaly, Budget, Edge, History, ModelName, Undecided, Value, Verdict, linearizability};
 use shakedown_results::ExplanationRecord;
 
 use super::{CheckArguments, Status, Trouble, print, unknown};
@@ -29,8 +30,8 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     }
     let transactions = transactions::Asked::by(arguments)?;
     let is_certain = transactions.as_ref().is_some_and(transactions::Asked::is_certain);
-    if let Some(level) = super::weak::level(arguments).filter(|_| !is_certain) {
-        return super::weak::check(arguments, level, json);
+    if let Some(level) = causal::level(arguments).filter(|_| !is_certain) {
+        return causal::check(arguments, level, json);
     }
     if let Some(consistency) = arguments.consistency.as_deref().filter(|asked| *asked != LINEARIZABLE && !is_certain) {
         return Err(Trouble(format!(
@@ -268,32 +269,64 @@ fn one(checking: &Checking, file: &Path, json: bool) -> Result<Told, Trouble> {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
-    schema: &'static str,
-    file: &'a str,
-    model: Option<&'static str>,
-    consistency: &'static str,
-    verdict: &'static str,
-    operations: usize,
-    seconds: f64,
-    anomalies: Vec<AnomalyLine<'a>>,
-    ruled_out: Vec<&'static str>,
-    strongest: Vec<&'static str>,
-    undecided: Option<&'a str>,
-    unrecorded_reads: usize,
-    guessed: bool,
+pub(super) struct Line<'a> {
+    pub(super) schema: &'static str,
+    pub(super) file: &'a str,
+    pub(super) model: Option<&'a str>,
+    pub(super) consistency: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) operations: usize,
+    pub(super) seconds: f64,
+    pub(super) anomalies: Vec<AnomalyLine<'a>>,
+    pub(super) ruled_out: Vec<&'static str>,
+    pub(super) strongest: Vec<&'static str>,
+    pub(super) undecided: Option<&'a str>,
+    pub(super) unrecorded_reads: usize,
+    pub(super) guessed: bool,
 }
 
+/// An anomaly for machines: operations by index.
 #[derive(Serialize)]
-struct AnomalyLine<'a> {
+pub(super) struct AnomalyLine<'a> {
     name: &'static str,
     operations: Vec<u64>,
     sentence: &'a str,
-    edges: Vec<transactions::EdgeLine<'a>>,
+    edges: Vec<EdgeLine<'a>>,
     why: &'a [String],
     sources: Vec<u64>,
     #[serde(flatten)]
     explanation: ExplanationRecord,
+}
+
+/// A dependency between two operations, by index.
+#[derive(Serialize)]
+struct EdgeLine<'a> {
+    from: u64,
+    to: u64,
+    kind: &'static str,
+    reason: &'a str,
+}
+
+impl<'a> AnomalyLine<'a> {
+    pub(super) fn of(anomaly: &'a Anomaly, consistency: &str, history: &History) -> AnomalyLine<'a> {
+        let proof = judge::proved(anomaly, consistency, true, history);
+        let index = |id| history.operation(id).index();
+        let edge = |edge: &'a Edge| EdgeLine {
+            from: index(edge.from),
+            to: index(edge.to),
+            kind: edge.kind,
+            reason: &edge.reason,
+        };
+        AnomalyLine {
+            name: anomaly.name,
+            operations: proof.operations,
+            sentence: &anomaly.sentence,
+            edges: anomaly.edges.iter().map(edge).collect(),
+            why: &anomaly.why,
+            sources: proof.sources,
+            explanation: proof.explanation,
+        }
+    }
 }
 
 impl Checked {
@@ -307,18 +340,8 @@ impl Checked {
 
     fn line(&self) -> Line<'_> {
         let on = |wanted: &str| if self.verdict.word() == wanted { vec![LINEARIZABLE] } else { Vec::new() };
-        let anomalies = self.verdict.anomalies().iter().map(|anomaly| {
-            let proof = judge::proved(anomaly, LINEARIZABLE, true, &self.history);
-            AnomalyLine {
-                name: anomaly.name,
-                operations: proof.operations,
-                sentence: &anomaly.sentence,
-                edges: Vec::new(),
-                why: &anomaly.why,
-                sources: proof.sources,
-                explanation: proof.explanation,
-            }
-        });
+        let anomalies =
+            self.verdict.anomalies().iter().map(|anomaly| AnomalyLine::of(anomaly, LINEARIZABLE, &self.history));
         Line {
             schema: "shakedown/verdict/1",
             file: &self.file,

@@ -88,7 +88,7 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
             lines.push(wrapped(&format!("{taken}: not {}, for {}", letter(id), clipped(why, 240))));
         }
     }
-    if !anomaly.reduced {
+    if anomaly.unreduced {
         lines.push("    to look for fewer operations took too long: fewer may be enough".to_owned());
     }
     if anomaly.orders.len() > ORDERS {

@@ -11,7 +11,6 @@ use shakedown_checkers::{History, ModelName, Undecided, Verdict};
 
 use super::{AnomalyLine, Line, SHOWN, Status, Trouble, graver, half_the_machine, in_order};
 use crate::cli::{CheckArguments, print, report, unknown};
-use crate::judge;
 
 const INVARIANT: &str = "invariant";
 
@@ -222,18 +221,8 @@ impl Judged {
     fn line(&self, asking: &Asking) -> LineWithFigures<'_> {
         let verdict = &self.report.verdict;
         let on = |wanted: &str| if verdict.word() == wanted { vec![asking.consistency] } else { Vec::new() };
-        let anomalies = verdict.anomalies().iter().map(|anomaly| {
-            let proof = judge::proved(anomaly, asking.consistency, true, &self.history);
-            AnomalyLine {
-                name: anomaly.name,
-                operations: proof.operations,
-                sentence: &anomaly.sentence,
-                edges: Vec::new(),
-                why: &anomaly.why,
-                sources: proof.sources,
-                explanation: proof.explanation,
-            }
-        });
+        let anomalies =
+            verdict.anomalies().iter().map(|anomaly| AnomalyLine::of(anomaly, asking.consistency, &self.history));
         let line = Line {
             schema: "shakedown/verdict/1",
             file: &self.file,

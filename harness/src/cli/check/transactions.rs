@@ -3,28 +3,17 @@
 use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
 use shakedown_checkers::transactions::{self, Analysis, Options, Workload};
 use shakedown_checkers::{History, Level, Verdict};
 
 use super::{AnomalyLine, Line, SHOWN};
 use crate::cli::{CheckArguments, Status, Trouble, report};
-use crate::judge;
 
 /// What is asked of transactions.
 pub(super) struct Asked {
     workload: Option<Workload>,
     level: Option<Level>,
     options: Options,
-}
-
-/// A dependency between two transactions, by their indices.
-#[derive(Serialize)]
-pub(super) struct EdgeLine<'a> {
-    from: u64,
-    to: u64,
-    kind: &'static str,
-    reason: &'a str,
 }
 
 impl Asked {
@@ -100,25 +89,8 @@ struct Judged<'a> {
 
 impl Judged<'_> {
     fn line(&self, guessed: bool) -> Result<String, Trouble> {
-        let index = |id| self.history.operation(id).index();
-        let anomalies = self.verdict.anomalies().iter().map(|anomaly| {
-            let proof = judge::proved(anomaly, self.level.name(), true, self.history);
-            let edges = anomaly.edges.iter().map(|edge| EdgeLine {
-                from: index(edge.from),
-                to: index(edge.to),
-                kind: edge.kind,
-                reason: &edge.reason,
-            });
-            AnomalyLine {
-                name: anomaly.name,
-                operations: proof.operations,
-                sentence: &anomaly.sentence,
-                edges: edges.collect(),
-                why: &anomaly.why,
-                sources: proof.sources,
-                explanation: proof.explanation,
-            }
-        });
+        let anomalies =
+            self.verdict.anomalies().iter().map(|anomaly| AnomalyLine::of(anomaly, self.level.name(), self.history));
         let names = |levels: &[Level]| levels.iter().map(|level| level.name()).collect();
         Ok(serde_json::to_string(&Line {
             schema: "shakedown/verdict/1",

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use shakedown_checkers::causal::{self, Level};
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
-use shakedown_checkers::{Anomaly, Budget, Edge, History, Undecided, Verdict};
+use shakedown_checkers::{Budget, History, Undecided, Verdict};
 
-use super::check::{Files, SHOWN, graver, in_order, initial};
-use super::{CheckArguments, Status, Trouble, print, unknown};
+use super::{AnomalyLine, Files, Line, SHOWN, graver, in_order, initial};
+use crate::cli::{CheckArguments, Status, Trouble, print, unknown};
 
 /// The models whose histories these levels are about.
 const MODELS: [&str; 4] = ["kv", "register", "cas-register", "rw-register"];
@@ -96,41 +95,6 @@ fn one<'a>(
     Ok(Checked { file: name, model, level, history, verdict, seconds: begun.elapsed().as_secs_f64() })
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    schema: &'static str,
-    file: &'a str,
-    model: &'a str,
-    consistency: &'static str,
-    verdict: &'static str,
-    operations: usize,
-    seconds: f64,
-    anomalies: Vec<AnomalyLine<'a>>,
-    ruled_out: Vec<&'static str>,
-    strongest: Vec<&'static str>,
-    undecided: Option<&'a str>,
-    unrecorded_reads: usize,
-    guessed: bool,
-}
-
-#[derive(Serialize)]
-struct AnomalyLine<'a> {
-    name: &'static str,
-    operations: Vec<u64>,
-    sentence: &'a str,
-    edges: Vec<EdgeLine<'a>>,
-    why: &'a [String],
-    sources: Vec<u64>,
-}
-
-#[derive(Serialize)]
-struct EdgeLine<'a> {
-    from: u64,
-    to: u64,
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl Checked<'_> {
     fn status(&self) -> Status {
         match self.verdict {
@@ -148,15 +112,16 @@ impl Checked<'_> {
             }
             _ => Vec::new(),
         };
+        let anomalies = self.verdict.anomalies().iter().map(|a| AnomalyLine::of(a, self.level.name(), &self.history));
         Line {
             schema: "shakedown/verdict/1",
             file: &self.file,
-            model: self.model,
+            model: Some(self.model),
             consistency: self.level.name(),
             verdict: self.verdict.word(),
             operations: self.history.len(),
             seconds: self.seconds,
-            anomalies: self.verdict.anomalies().iter().map(|anomaly| self.anomaly(anomaly)).collect(),
+            anomalies: anomalies.collect(),
             ruled_out,
             strongest: if self.verdict == Verdict::Valid { vec![self.level.name()] } else { Vec::new() },
             undecided: match &self.verdict {
@@ -168,36 +133,18 @@ impl Checked<'_> {
         }
     }
 
-    fn anomaly<'b>(&self, anomaly: &'b Anomaly) -> AnomalyLine<'b> {
-        let index = |id| self.history.operation(id).index();
-        let edge = |edge: &'b Edge| EdgeLine {
-            from: index(edge.from),
-            to: index(edge.to),
-            kind: edge.kind,
-            reason: &edge.reason,
-        };
-        AnomalyLine {
-            name: anomaly.name,
-            operations: anomaly.operations().into_iter().map(index).collect(),
-            sentence: &anomaly.sentence,
-            edges: anomaly.edges.iter().map(edge).collect(),
-            why: &anomaly.why,
-            sources: anomaly.sources.iter().copied().map(index).collect(),
-        }
-    }
-
     fn text(&self) -> String {
         let mut lines = vec![format!("{}: {}", self.file, self.verdict.word())];
         if self.history.is_empty() && self.verdict == Verdict::Valid {
             lines.push("  it holds no operation".to_owned());
         }
         if let Verdict::Unknown(undecided) = &self.verdict {
-            lines.push(super::report::wrapped(&undecided.reason));
+            lines.push(crate::cli::report::wrapped(&undecided.reason));
         }
         let anomalies = self.verdict.anomalies();
         for anomaly in anomalies.iter().take(SHOWN) {
-            lines.push(super::report::anomaly(&self.history, anomaly));
-            lines.extend(anomaly.why.iter().map(|why| super::report::wrapped(why)));
+            lines.push(crate::cli::report::anomaly(&self.history, anomaly));
+            lines.extend(anomaly.why.iter().map(|why| crate::cli::report::wrapped(why)));
         }
         if anomalies.len() > SHOWN {
             lines.push(format!("  and {} more: --format json has all", anomalies.len() - SHOWN));
