@@ -6,9 +6,9 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use shakedown_checkers::causal::{self, Level};
+use shakedown_checkers::causal;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, Process};
-use shakedown_checkers::{Budget, History, Value};
+use shakedown_checkers::{Budget, History, Level, Value};
 
 /// A history of a store that is one log, of which each session has read up to somewhere: sequentially consistent.
 fn history(operations: usize, sessions: usize, keys: usize) -> History {
@@ -60,7 +60,7 @@ fn checking(criterion: &mut Criterion) {
     {
         let history = history(operations, sessions, keys);
         group.throughput(Throughput::Elements(operations as u64));
-        for level in [Level::Causal, Level::CausalConvergence, Level::ReadAtomic, Level::MonotonicReads] {
+        for level in [Level::Causal, Level::CausalConvergence, Level::MonotonicReads] {
             group.bench_with_input(BenchmarkId::new(level.name(), name), &history, |bencher, history| {
                 bencher.iter(|| causal::check(black_box(history), level, None, Budget::default()));
             });

@@ -4,7 +4,6 @@
 //!   linearizable ─► sequential ─┬─► causal-convergence ─┬─► causal ─┬─► writes-follow-reads, and the three below
 //!                               └─► causal-memory ──────┤           │
 //!                                                       └─► pram ───┴─► read-your-writes, monotonic-reads, monotonic-writes
-//!   transactions: causal-convergence ─► read-atomic ─► monotonic-atomic-view ─► read-committed
 //! ```
 //!
 //! Operations are `read` and `write` with a key, `cas`, or `txn` of `["r" key value]` and `["w" key value]`, which is seen as a whole.
@@ -15,9 +14,8 @@
 //! nothing else is broken, the verdict is `unknown` and says which two operations it is about. A write that nobody read may repeat.
 //!
 //! Read `sessions.rs` first, then `conflict.rs` (causal, causal-convergence), `memory.rs` (causal-memory, pram), `guarantees.rs`,
-//! `atomic.rs`, `sequential.rs`; `explain.rs` cuts what they find down to the fewest operations.
+//! `sequential.rs`; `explain.rs` cuts what they find down to the fewest operations.
 
-mod atomic;
 mod clocks;
 mod compile;
 mod conflict;
@@ -31,10 +29,10 @@ mod sessions;
 
 use crate::History;
 use crate::history::Value;
+use crate::levels::Level;
 use crate::model::DoesNotFit;
-use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
+use crate::verdict::{Budget, Undecided, Verdict};
 
-use atomic::Isolation;
 use clocks::Stopped;
 use compile::Compiled;
 use explain::Explaining;
@@ -44,128 +42,38 @@ use memory::Base;
 use sequential::Searched;
 use sessions::Sessions;
 
-/// A consistency level that is decided here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// A process sees its own writes.
-    ReadYourWrites,
-    /// What a process saw stays.
-    MonotonicReads,
-    /// Writes of one process are seen in its order.
-    MonotonicWrites,
-    /// A write is seen after what its process had read before it.
-    WritesFollowReads,
-    /// Each process sees all writes in one order of its own, each process's in its order.
-    Pram,
-    /// Causes are seen before effects (CC).
-    Causal,
-    /// The same, and all agree on one order of the writes (CCv).
-    CausalConvergence,
-    /// Causes before effects, and each process sees all writes in one order of its own (CM).
-    CausalMemory,
-    /// One order of all operations explains everything.
-    Sequential,
-    /// Nothing aborted or intermediate is read, and no circle of reads.
-    ReadCommitted,
-    /// Once a transaction saw something of another, it sees all of it.
-    MonotonicAtomicView,
-    /// A transaction sees all of another or nothing.
-    ReadAtomic,
-}
+/// The levels that are decided here.
+pub const DECIDED: [Level; 9] = [
+    Level::ReadYourWrites,
+    Level::MonotonicReads,
+    Level::MonotonicWrites,
+    Level::WritesFollowReads,
+    Level::Pram,
+    Level::Causal,
+    Level::CausalConvergence,
+    Level::CausalMemory,
+    Level::Sequential,
+];
 
-impl Level {
-    /// All of them.
-    pub const ALL: [Level; 12] = [
-        Level::ReadYourWrites,
-        Level::MonotonicReads,
-        Level::MonotonicWrites,
-        Level::WritesFollowReads,
-        Level::Pram,
-        Level::Causal,
-        Level::CausalConvergence,
-        Level::CausalMemory,
-        Level::Sequential,
-        Level::ReadCommitted,
-        Level::MonotonicAtomicView,
-        Level::ReadAtomic,
-    ];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::ReadYourWrites => "read-your-writes",
-            Level::MonotonicReads => "monotonic-reads",
-            Level::MonotonicWrites => "monotonic-writes",
-            Level::WritesFollowReads => "writes-follow-reads",
-            Level::Pram => "pram",
-            Level::Causal => "causal",
-            Level::CausalConvergence => "causal-convergence",
-            Level::CausalMemory => "causal-memory",
-            Level::Sequential => "sequential",
-            Level::ReadCommitted => "read-committed",
-            Level::MonotonicAtomicView => "monotonic-atomic-view",
-            Level::ReadAtomic => "read-atomic",
+/// The patterns that are there and break a level.
+fn find(level: Level, sessions: &Sessions, budget: &Budget) -> Result<Vec<Found>, Stop> {
+    let bytes = budget.bytes.unwrap_or(u64::MAX);
+    let one = |found: Option<Found>| found.into_iter().collect();
+    let guarantee = |guarantee| Ok(one(guarantees::check(sessions, guarantee, bytes)?));
+    match level {
+        Level::ReadYourWrites => guarantee(Guarantee::ReadYourWrites),
+        Level::MonotonicReads => guarantee(Guarantee::MonotonicReads),
+        Level::MonotonicWrites => guarantee(Guarantee::MonotonicWrites),
+        Level::WritesFollowReads => guarantee(Guarantee::WritesFollowReads),
+        Level::Pram => Ok(one(memory::check(sessions, bytes, Base::Pram)?)),
+        Level::Causal => Ok(conflict::check(sessions, bytes, false)?),
+        Level::CausalConvergence => Ok(conflict::check(sessions, bytes, true)?),
+        Level::CausalMemory => {
+            let found = conflict::check(sessions, bytes, false)?;
+            if found.is_empty() { Ok(one(memory::check(sessions, bytes, Base::Causal)?)) } else { Ok(found) }
         }
-    }
-
-    /// The level of a name.
-    pub fn from_name(name: &str) -> Option<Level> {
-        Level::ALL.into_iter().find(|level| level.name() == name)
-    }
-
-    /// What this level promises directly; what those promise in turn, it promises too.
-    fn promises(self) -> &'static [Level] {
-        match self {
-            Level::ReadYourWrites | Level::MonotonicReads | Level::MonotonicWrites | Level::WritesFollowReads => &[],
-            Level::Pram => &[Level::ReadYourWrites, Level::MonotonicReads, Level::MonotonicWrites],
-            Level::Causal => &[
-                Level::ReadYourWrites,
-                Level::MonotonicReads,
-                Level::MonotonicWrites,
-                Level::WritesFollowReads,
-                Level::ReadCommitted,
-            ],
-            Level::CausalConvergence => &[Level::Causal, Level::ReadAtomic],
-            Level::CausalMemory => &[Level::Causal, Level::Pram],
-            Level::Sequential => &[Level::CausalConvergence, Level::CausalMemory],
-            Level::ReadCommitted => &[],
-            Level::MonotonicAtomicView => &[Level::ReadCommitted],
-            Level::ReadAtomic => &[Level::MonotonicAtomicView],
-        }
-    }
-
-    /// Whether whatever satisfies this satisfies that too.
-    pub fn implies(self, other: Level) -> bool {
-        self == other || self.promises().iter().any(|promised| promised.implies(other))
-    }
-
-    /// Whether transactions may contradict themselves under it.
-    fn allows_internal(self) -> bool {
-        matches!(self, Level::ReadCommitted | Level::MonotonicAtomicView)
-    }
-
-    /// The patterns that are there.
-    fn find(self, sessions: &Sessions, budget: &Budget) -> Result<Vec<Found>, Stop> {
-        let bytes = budget.bytes.unwrap_or(u64::MAX);
-        let one = |found: Option<Found>| found.into_iter().collect();
-        let guarantee = |guarantee| Ok(one(guarantees::check(sessions, guarantee, bytes)?));
-        match self {
-            Level::ReadYourWrites => guarantee(Guarantee::ReadYourWrites),
-            Level::MonotonicReads => guarantee(Guarantee::MonotonicReads),
-            Level::MonotonicWrites => guarantee(Guarantee::MonotonicWrites),
-            Level::WritesFollowReads => guarantee(Guarantee::WritesFollowReads),
-            Level::Pram => Ok(one(memory::check(sessions, bytes, Base::Pram)?)),
-            Level::Causal => Ok(conflict::check(sessions, bytes, false)?),
-            Level::CausalConvergence => Ok(conflict::check(sessions, bytes, true)?),
-            Level::CausalMemory => {
-                let found = conflict::check(sessions, bytes, false)?;
-                if found.is_empty() { Ok(one(memory::check(sessions, bytes, Base::Causal)?)) } else { Ok(found) }
-            }
-            Level::Sequential => sequential(sessions, budget, bytes),
-            Level::ReadCommitted => Ok(one(atomic::check(sessions, Isolation::ReadCommitted))),
-            Level::MonotonicAtomicView => Ok(one(atomic::check(sessions, Isolation::MonotonicAtomicView))),
-            Level::ReadAtomic => Ok(one(atomic::check(sessions, Isolation::ReadAtomic))),
-        }
+        Level::Sequential => sequential(sessions, budget, bytes),
+        other => Err(Stop(format!("{} is not decided by what sessions see", other.name()))),
     }
 }
 
@@ -209,7 +117,7 @@ fn sequential(sessions: &Sessions, budget: &Budget, bytes: u64) -> Result<Vec<Fo
     }
 }
 
-/// Decides whether a history satisfies a level. `initial` is what registers hold at first.
+/// Decides whether a history satisfies one of the levels [decided here](DECIDED); `unknown` for others. `initial` is what registers hold at first.
 ///
 /// Reads of nil are not judged where `initial` is something else and nobody wrote nil: their values were not recorded.
 ///
@@ -238,11 +146,10 @@ pub fn check_all(
 const SMALL: Budget = Budget::of_configurations(100_000);
 
 fn judge(history: &History, compiled: &Compiled, level: Level, budget: &Budget) -> Verdict {
-    let direct = compiled.direct.iter().filter(|anomaly| anomaly.name != "internal" || !level.allows_internal());
-    let mut anomalies: Vec<Anomaly> = direct.cloned().collect();
-    match level.find(&compiled.sessions, budget) {
+    let mut anomalies = compiled.direct.clone();
+    match find(level, &compiled.sessions, budget) {
         Ok(found) => {
-            let find = |sessions: &Sessions| level.find(sessions, &SMALL).ok()?.into_iter().next();
+            let find = |sessions: &Sessions| find(level, sessions, &SMALL).ok()?.into_iter().next();
             let explaining = Explaining { history, compiled, find: &find };
             anomalies.extend(found.into_iter().map(|found| explaining.explain(found)));
         }

@@ -1,19 +1,27 @@
 //! The **consistency levels**, what each promises, which stronger one promises it too, and which anomaly rules it out.
 //!
 //! ```text
-//!                      strict-serializable ───────────────► linearizable
-//!                   ┌─────────┴──────────┐                       │
-//!       strong-session-serializable   strong-snapshot-isolation  sequential
-//!                   │                    │                   ┌───┴───┐
-//!              serializable   strong-session-snapshot-     causal-  causal-
-//!        ┌──────────┼─────────┐    isolation               memory   convergence
-//!   repeatable-  update-   snapshot-isolation                └───┬───┘
-//!      read    serializable ├──── parallel-SI ─ update-atomic  causal
-//!        │          │       └──── prefix ─ causal-cerone ─ read-atomic
-//!        └──── cursor-stability, monotonic-atomic-view ────┘
-//!                        read-committed
-//!                       read-uncommitted
+//!                        strict-serializable ─────────────────────────────► linearizable
+//!             ┌──────────────────┴────────┐                                     │
+//!   strong-snapshot-isolation   strong-session-serializable ────────────────► sequential
+//!             └─────────┬─────────────────┤                                ┌────┴─────┐
+//!     strong-session-snapshot-isolation   │       ┌───── causal-convergence       causal-memory
+//!             │         └─────────────────┼───────┤              └────┬───────────┘   │
+//!             │                     serializable  │                 causal           pram
+//!             │         ┌───────────┬─────┘       │             ┌─────┴────┐  ┌───────┘
+//!       snapshot-isolation     update-    repeatable-read       │  the four session
+//!      ┌──────────┼──────┐  serializable          │             │      guarantees
+//!  parallel-SI  prefix  forward-consistent-view   │             │
+//!    │    └───┬───┘              │                │             │
+//!    │  causal-cerone     consistent-view         │             │
+//!  update-    │             │         └───────────┤             │
+//!  atomic     │        monotonic-view       cursor-stability    │
+//!    └── read-atomic ─ monotonic-atomic-view ─┘                 │
+//!                             └─────── read-committed ──────────┘
+//!                                     read-uncommitted
 //! ```
+//!
+//! The picture shows the main lines; the table below has all of them.
 //!
 //! *Sources:* Adya, "Weak Consistency" (1999), for the levels PL-1 to PL-3 and the anomalies G0 to G2; Cerone, Bernardi & Gotsman
 //! (CONCUR 2015) for read atomic to serializable as axioms; Bailis et al. (VLDB 2014) for read atomic and monotonic atomic view; Daudjee &
@@ -90,24 +98,24 @@ const TABLE: [Row; 36] = [
     // The same with the order of each session, or of real time.
     (StrongSessionReadUncommitted, "strong-session-read-uncommitted", "Read uncommitted, in an order that keeps the order of each session.", &[ReadUncommitted]),
     (StrongSessionReadCommitted, "strong-session-read-committed", "Read committed, in an order that keeps the order of each session.", &[ReadCommitted, StrongSessionReadUncommitted]),
-    (StrongSessionSnapshotIsolation, "strong-session-snapshot-isolation", "Snapshot isolation; a snapshot holds all that its session did before.", &[SnapshotIsolation, StrongSessionReadCommitted]),
-    (StrongSessionSerializable, "strong-session-serializable", "Serializable, in an order that keeps the order of each session.", &[Serializable, StrongSessionSnapshotIsolation]),
+    (StrongSessionSnapshotIsolation, "strong-session-snapshot-isolation", "Snapshot isolation; a snapshot holds all that its session did before.", &[SnapshotIsolation, StrongSessionReadCommitted, CausalConvergence]),
+    (StrongSessionSerializable, "strong-session-serializable", "Serializable, in an order that keeps the order of each session.", &[Serializable, StrongSessionSnapshotIsolation, Sequential]),
     (StrongReadUncommitted, "strong-read-uncommitted", "Read uncommitted, in an order that keeps real time.", &[StrongSessionReadUncommitted]),
     (StrongReadCommitted, "strong-read-committed", "Read committed, in an order that keeps real time.", &[StrongSessionReadCommitted, StrongReadUncommitted]),
     (StrongSnapshotIsolation, "strong-snapshot-isolation", "Snapshot isolation; a snapshot holds all that was committed before its transaction began.", &[StrongSessionSnapshotIsolation, StrongReadCommitted]),
     (StrictSerializable, "strict-serializable", "Serializable, in an order that keeps real time (PL-SS).", &[StrongSessionSerializable, StrongSnapshotIsolation, Linearizable]),
-    // Single objects.
+    // What sessions see: of operations, and of transactions that are seen as a whole.
     (Eventual, "eventual", "When nothing is written any more, all replicas come to answer alike.", &[]),
     (ReadYourWrites, "read-your-writes", "A session sees what it wrote.", &[]),
     (MonotonicReads, "monotonic-reads", "What a session has seen, it does not see undone.", &[]),
     (MonotonicWrites, "monotonic-writes", "The writes of a session are seen in their order.", &[]),
     (WritesFollowReads, "writes-follow-reads", "Who sees a write sees also what its writer had read before.", &[]),
     (Pram, "pram", "Each session sees the writes of every other session in their order, and its own.", &[ReadYourWrites, MonotonicReads, MonotonicWrites]),
-    (Causal, "causal", "Who sees an effect sees its causes.", &[ReadYourWrites, MonotonicReads, MonotonicWrites, WritesFollowReads]),
-    (CausalConvergence, "causal-convergence", "Causal, and all agree on one order of concurrent writes.", &[Causal, Eventual]),
+    (Causal, "causal", "Who sees an effect sees its causes.", &[ReadYourWrites, MonotonicReads, MonotonicWrites, WritesFollowReads, ReadCommitted]),
+    (CausalConvergence, "causal-convergence", "Causal, and all agree on one order of concurrent writes.", &[Causal, CausalCerone]),
     (CausalMemory, "causal-memory", "Causal, and each session sees one order of all writes that never changes.", &[Causal, Pram]),
     (Sequential, "sequential", "As if all operations had run one after the other, each session's in its order.", &[CausalMemory, CausalConvergence]),
-    (Linearizable, "linearizable", "As if each operation had happened at one instant between its beginning and its end.", &[Sequential]),
+    (Linearizable, "linearizable", "As if each operation had happened at one instant between its beginning and its end.", &[Sequential, Eventual]),
 ];
 
 /// Other names under which levels are asked for.

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shakedown_checkers::causal::{self, Level};
+use shakedown_checkers::causal;
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
-use shakedown_checkers::{Budget, History, Undecided, Verdict};
+use shakedown_checkers::{Budget, History, Level, Undecided, Verdict};
 
 use super::{AnomalyLine, Files, Line, SHOWN, graver, in_order, initial};
 use crate::cli::{CheckArguments, Status, Trouble, print, unknown};
@@ -15,7 +15,7 @@ const MODELS: [&str; 4] = ["kv", "register", "cas-register", "rw-register"];
 
 /// The level that is asked for, if it is one of these.
 pub(super) fn level(arguments: &CheckArguments) -> Option<Level> {
-    let level = Level::from_name(arguments.consistency.as_deref()?)?;
+    let level = Level::from_name(arguments.consistency.as_deref()?).filter(|level| causal::DECIDED.contains(level))?;
     // Lists know their own order of versions: they are judged elsewhere.
     (arguments.model.as_deref() != Some("list-append")).then_some(level)
 }
