@@ -114,7 +114,7 @@ const TABLE: [Row; 36] = [
     (Causal, "causal", "Who sees an effect sees its causes.", &[ReadYourWrites, MonotonicReads, MonotonicWrites, WritesFollowReads, ReadCommitted]),
     (CausalConvergence, "causal-convergence", "Causal, and all agree on one order of concurrent writes.", &[Causal, CausalCerone]),
     (CausalMemory, "causal-memory", "Causal, and each session sees one order of all writes that never changes.", &[Causal, Pram]),
-    (Sequential, "sequential", "As if all operations had run one after the other, each session's in its order.", &[CausalMemory, CausalConvergence]),
+    (Sequential, "sequential", "As if all operations had run one after the other, each session's in its order.", &[CausalMemory, CausalConvergence, Serializable]),
     (Linearizable, "linearizable", "As if each operation had happened at one instant between its beginning and its end.", &[Sequential, Eventual]),
 ];
 
@@ -170,6 +170,14 @@ impl Level {
     /// Whether it is about transactions rather than about operations on single objects.
     pub fn is_transactional(self) -> bool {
         self <= StrictSerializable
+    }
+
+    /// Whether it promises something about operations of different sessions that did not overlap in time.
+    pub fn is_about_real_time(self) -> bool {
+        matches!(
+            self,
+            StrongReadUncommitted | StrongReadCommitted | StrongSnapshotIsolation | StrictSerializable | Linearizable
+        )
     }
 
     /// Whether whatever satisfies this level satisfies the other one too.

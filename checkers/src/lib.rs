@@ -30,6 +30,7 @@ extern crate self as shakedown_checkers;
 
 pub mod causal;
 pub mod convergence;
+pub mod fingerprint;
 pub mod history;
 pub mod invariants;
 pub mod levels;
@@ -38,6 +39,7 @@ pub mod model;
 pub mod transactions;
 pub mod verdict;
 
+pub use fingerprint::Fingerprint;
 pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
 pub use levels::Level;
 pub use model::{Model, ModelName};

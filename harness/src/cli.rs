@@ -130,8 +130,8 @@ struct CheckArguments {
     /// The sequential specification; without it, it is guessed
     #[arg(long)]
     model: Option<String>,
-    /// The guarantee: `linearizable`; `invariant`, for the rule of a workload; of transactions a level such as `serializable`; see
-    /// `shakedown list consistency` [default: linearizable; of transactions strict-serializable]
+    /// A level of `shakedown list consistency`; `fingerprint`, for the strongest ones that hold; `invariant`, for the rule of a workload
+    /// [default: linearizable; of transactions strict-serializable]
     #[arg(long)]
     consistency: Option<String>,
     /// What registers hold at first, as JSON (0, true, "a"), or text as it is [default: nil]

@@ -3,14 +3,17 @@
 //! A run fails when something that its mode claims is broken, when a node panics, when an invariant that belongs to no claim
 //! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
 
+use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::history::EventPosition;
 use shakedown_checkers::verdict::{PartialOrder, Zone};
-use shakedown_checkers::{Anomaly, Budget, History, ModelName, OperationId, Verdict, convergence, linearizability};
+use shakedown_checkers::{
+    Anomaly, Budget, Fingerprint, History, Level, ModelName, OperationId, Undecided, Verdict, convergence, transactions,
+};
 use shakedown_results::{
     AnomalyRecord, ClaimRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord, RunRecord, Word,
     ZoneRecord,
 };
-use shakedown_systems::{Claim, Mode};
+use shakedown_systems::Mode;
 
 use crate::plan::Plan;
 use crate::runner::{Finding, Happened};
@@ -26,14 +29,11 @@ pub fn judge<O>(
     marks: &[(&str, &str)],
     happened: &Happened,
 ) -> RunRecord {
-    let judged: Vec<Judged> =
-        Claim::ALL.iter().filter_map(|claim| judge_claim(*claim, mode, model, happened)).collect();
+    let fingerprint = fingerprint(mode, model, happened);
     let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
-    for judged in &judged {
-        let claimed = mode.claims.contains(&judged.claim);
-        anomalies.extend(
-            judged.anomalies.iter().map(|anomaly| proved(anomaly, judged.claim.name(), claimed, &happened.history)),
-        );
+    for (level, broken) in broken(&fingerprint, mode) {
+        let claimed = mode.claims.contains(&level);
+        anomalies.extend(broken.iter().map(|anomaly| proved(anomaly, level.name(), claimed, &happened.history)));
     }
     // What came first is nearest to the cause.
     anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
@@ -42,11 +42,17 @@ pub fn judge<O>(
         .iter()
         .map(|claim| ClaimRecord {
             claim: claim.name().to_owned(),
-            verdict: judged.iter().find(|judged| judged.claim == *claim).map_or(Word::Unknown, |judged| judged.word),
+            verdict: match () {
+                () if fingerprint.is_ruled_out(*claim) => Word::Invalid,
+                () if fingerprint.holds(*claim) => Word::Valid,
+                () => Word::Unknown,
+            },
         })
         .collect();
     let [ok, fail, info] = happened.history.outcomes();
-    let mut undecided = judged.iter().find_map(|judged| judged.undecided.clone());
+    let is_claimed = |level: Level| mode.claims.iter().any(|claim| claim.implies(level));
+    let mut open = fingerprint.undecided().filter(|(level, _)| is_claimed(*level));
+    let mut undecided = open.next().map(|(_, undecided)| undecided.reason.clone());
     let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
     if ok == 0 && verdict == Word::Valid {
         verdict = Word::Unknown;
@@ -68,7 +74,7 @@ pub fn judge<O>(
         defect: plan.defect.clone(),
         verdict,
         claims,
-        fingerprint: fingerprint(&judged),
+        fingerprint: fingerprint.strongest().into_iter().map(|level| level.name().to_owned()).collect(),
         anomalies,
         operations: Outcomes { ok, fail, info },
         faults: plan.faults.len(),
@@ -96,57 +102,57 @@ pub fn name<O>(plan: &Plan<O>) -> String {
     format!("{}-{}-{}-{}{defect}", plan.system, plan.mode, plan.workload, plan.seed)
 }
 
-struct Judged {
-    claim: Claim,
-    word: Word,
-    anomalies: Vec<Anomaly>,
-    undecided: Option<String>,
-}
-
-impl Judged {
-    fn by(claim: Claim, verdict: Verdict) -> Judged {
-        let (word, anomalies, undecided) = match verdict {
-            Verdict::Valid => (Word::Valid, Vec::new(), None),
-            Verdict::Invalid(anomalies) => (Word::Invalid, anomalies, None),
-            Verdict::Unknown(undecided) => (Word::Unknown, Vec::new(), Some(undecided.reason)),
+/// How strong the history of a run is, with what the system's own invariants saw and what was read in the end.
+fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprint {
+    let options = transactions::Options::default();
+    let mut fingerprint = fingerprint::take(&happened.history, Subject::Objects(model), None, &options, BUDGET)
+        .expect("a workload's operations fit its own model");
+    // Its proof is inside: the system's own invariants watched every read.
+    let broken: Vec<&Finding> = happened.findings.iter().filter(|f| f.claim == Some(Level::Prefix)).collect();
+    if mode.claims.contains(&Level::Prefix) && (!broken.is_empty() || !fingerprint.holds(Level::Prefix)) {
+        let anomaly = |finding: &Finding| Anomaly {
+            name: finding.name,
+            sentence: finding.sentence.clone(),
+            ..Anomaly::default()
         };
-        Judged { claim, word, anomalies, undecided }
+        let broken: Vec<Anomaly> = broken.into_iter().map(anomaly).collect();
+        let verdict = match happened.judged_inside.contains(&Level::Prefix) {
+            _ if !broken.is_empty() => Verdict::Invalid(broken),
+            true => Verdict::Valid,
+            false => {
+                let reason = "nothing was read that the claim `prefix` is about".to_owned();
+                Verdict::Unknown(Undecided { reason })
+            }
+        };
+        fingerprint.add(Level::Prefix, verdict);
     }
+    if let Some(quiet) = happened.quiet {
+        fingerprint.add(Level::Eventual, convergence::check(&happened.history, quiet));
+    }
+    fingerprint
 }
 
-/// Judges a claim; `None` if the run shows nothing of it and the mode does not claim it.
-fn judge_claim(claim: Claim, mode: &Mode, model: ModelName, happened: &Happened) -> Option<Judged> {
-    match claim {
-        Claim::Linearizable => {
-            let verdict = linearizability::check(&happened.history, model, None, BUDGET)
-                .expect("a workload's operations fit its own model");
-            Some(Judged::by(claim, verdict))
+/// What is told of the broken levels: of those that clients know best, and of the claims.
+fn broken<'a>(fingerprint: &'a Fingerprint, mode: &Mode) -> Vec<(Level, Vec<&'a Anomaly>)> {
+    let told = [Level::Linearizable, Level::Eventual];
+    let claims = mode.claims.iter().filter(|claim| !told.contains(claim) && **claim != Level::Prefix);
+    let all = told.iter().chain(claims).copied();
+    all.map(|level| {
+        let own: Vec<&Anomaly> = fingerprint.verdict(level).iter().flat_map(|verdict| verdict.anomalies()).collect();
+        if !own.is_empty() {
+            return (level, own);
         }
-        // Its proof is inside: the system's own invariants watched every read.
-        Claim::Prefix => mode.claims.contains(&claim).then(|| {
-            let broken = happened.findings.iter().any(|finding| finding.claim == Some(Claim::Prefix));
-            let (word, undecided) = match happened.judged_inside.contains(&claim) {
-                _ if broken => (Word::Invalid, None),
-                true => (Word::Valid, None),
-                false => (Word::Unknown, Some("nothing was read that the claim `prefix` is about".to_owned())),
-            };
-            Judged { claim, word, anomalies: Vec::new(), undecided }
-        }),
-        Claim::Eventual => happened.quiet.map(|quiet| Judged::by(claim, convergence::check(&happened.history, quiet))),
-    }
-}
-
-/// The strongest of what held.
-fn fingerprint(judged: &[Judged]) -> Vec<String> {
-    let held: Vec<&str> = judged.iter().filter(|j| j.word == Word::Valid).map(|j| j.claim.name()).collect();
-    let strongest = if held.contains(&Claim::Linearizable.name()) { &held[..1] } else { &held[..] };
-    strongest.iter().map(|name| (*name).to_owned()).collect()
+        // Something below it may be broken: then nobody looked further.
+        let below = fingerprint.just_above().into_iter().filter(|(below, _)| level.implies(*below));
+        (level, below.map(|(_, anomaly)| anomaly).collect())
+    })
+    .collect()
 }
 
 fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
     AnomalyRecord {
         name: finding.name.to_owned(),
-        breaks: finding.claim.map_or(finding.name, Claim::name).to_owned(),
+        breaks: finding.claim.map_or(finding.name, Level::name).to_owned(),
         claimed: finding.claim.is_none_or(|claim| mode.claims.contains(&claim)),
         operations: Vec::new(),
         sources: Vec::new(),

@@ -25,6 +25,6 @@ pub mod runner;
 pub mod scenario;
 pub mod simulation;
 
-pub use shakedown_checkers as checkers;
-pub use shakedown_systems::{Claim, Client, Defect, Invariant, Mode, Node, Observation, System, Violation, context};
+pub use shakedown_checkers::{self as checkers, Level};
+pub use shakedown_systems::{Client, Defect, Invariant, Mode, Node, Observation, System, Violation, context};
 pub use shakedown_workloads::{Invoke, Kv, Outcome, Workload, kv};

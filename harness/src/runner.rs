@@ -38,7 +38,7 @@ pub struct Happened {
     /// What became of each fault.
     pub faults: Vec<FaultRecord>,
     /// The claims of which the system's own invariants judged something.
-    pub judged_inside: Vec<shakedown_systems::Claim>,
+    pub judged_inside: Vec<shakedown_checkers::Level>,
     /// When the run passed from one phase to the next.
     pub phases: Phases,
     /// The first event after the cluster was left alone, if the run came that far.
@@ -57,7 +57,7 @@ pub struct Finding {
     /// Its name: `panic`, `no-recovery`, or that of an invariant.
     pub name: &'static str,
     /// The claim that it breaks, if it is part of one; else no mode allows it.
-    pub claim: Option<shakedown_systems::Claim>,
+    pub claim: Option<shakedown_checkers::Level>,
     /// One sentence.
     pub sentence: String,
     /// Simulated nanoseconds.

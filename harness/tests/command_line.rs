@@ -296,6 +296,52 @@ fn other_guarantees_are_judged_with_their_anomalies_edges_and_nothing_that_is_no
 }
 
 #[test]
+fn a_fingerprint_says_what_held_and_what_rules_out_the_next() {
+    let folder = folder();
+    let done = |process: u32, f: &str, value: &str| {
+        ["invoke", "ok"].map(|kind| format!(r#"{{"process":{process},"type":"{kind}","f":"{f}","value":{value}}}"#))
+    };
+    let late = [done(0, "write", "1"), done(0, "write", "2"), done(1, "read", "1")].concat().join("\n");
+    fs::write(folder.path().join("late"), late).unwrap();
+    let skew = [
+        r#"{"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["w","y",1]]}"#,
+        r#"{"process":1,"type":"invoke","f":"txn","value":[["r","y",null],["w","x",1]]}"#,
+        r#"{"process":0,"type":"ok","f":"txn","value":[["r","x",null],["w","y",1]]}"#,
+        r#"{"process":1,"type":"ok","f":"txn","value":[["r","y",null],["w","x",1]]}"#,
+    ];
+    fs::write(folder.path().join("skew"), skew.join("\n")).unwrap();
+    let output = shakedown(folder.path(), &["check", "--consistency", "fingerprint", "late"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.starts_with("late: invalid\n") && told.contains("strongest that held: sequential\n"), "{told}");
+    assert!(told.contains("linearizable: broken (stale-read)"), "{told}");
+    let output = shakedown(folder.path(), &["check", "--consistency", "fingerprint", "--format", "json", "skew"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let strongest = line["strongest"].as_array().unwrap();
+    assert!(strongest.contains(&"strong-snapshot-isolation".into()), "{line}");
+    let above = &line["ruled_out_by"][0];
+    assert_eq!((&above["level"], &above["anomaly"]), (&"repeatable-read".into(), &"G2-item".into()), "{line}");
+    assert_eq!(above["operations"], line["anomalies"][0]["operations"]);
+    assert!(line["ruled_out"].as_array().unwrap().contains(&"serializable".into()), "{line}");
+}
+
+#[test]
+fn what_cannot_be_decided_of_a_model_is_refused_with_what_can() {
+    let folder = folder();
+    for (model, consistency, expected) in [
+        ("kv", "serializable", "serializable is not decided of kv: expected --consistency linearizable, sequential"),
+        ("stack", "causal", "causal is not decided of stack: expected --consistency linearizable or fingerprint"),
+        ("bank", "causal", "causal is not decided of bank: expected --consistency invariant"),
+        ("list-append", "pram", "pram is not decided of list-append: expected --consistency a level of transactions"),
+        ("kv", "eventual", "`eventual` is judged by `shakedown run`"),
+        ("kv", "strong", "there is no consistency \"strong\"; there are read-uncommitted"),
+    ] {
+        let refused = trouble(folder.path(), &["check", "--model", model, "--consistency", consistency, "h"]);
+        assert!(refused.contains(expected) && refused.lines().count() == 1, "{refused}");
+    }
+}
+
+#[test]
 fn completions_alone_are_not_asked_about_real_time() {
     let folder = folder();
     fs::write(folder.path().join("h"), r#"{"process":0,"type":"ok","f":"txn","value":[["r","x",1]]}"#).unwrap();

@@ -8,14 +8,14 @@ use std::time::Duration;
 use shakedown::catalogue::{Judged, Pairing, pair};
 use shakedown::kv::Operation;
 use shakedown::scenario::Scenario;
-use shakedown::{Claim, Client, Defect, Invoke, Kv, Mode, Node, Outcome, System};
+use shakedown::{Client, Defect, Invoke, Kv, Level, Mode, Node, Outcome, System};
 use shakedown_results::Word;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use turmoil::net::{TcpListener, TcpStream};
 
 type Failure = Box<dyn std::error::Error>;
 
-const MODES: &[Mode] = &[Mode { name: "only", summary: "the only one", claims: &[Claim::Linearizable] }];
+const MODES: &[Mode] = &[Mode { name: "only", summary: "the only one", claims: &[Level::Linearizable] }];
 
 /// One node that keeps everything in memory, over TCP as any tokio service would.
 struct Forgetful;

@@ -17,4 +17,4 @@ pub mod system;
 
 pub use context::{Client, Node};
 pub use raft_kv::RaftKv;
-pub use system::{Claim, Defect, Invariant, Mode, Observation, System, Violation};
+pub use system::{Defect, Invariant, Mode, Observation, System, Violation};

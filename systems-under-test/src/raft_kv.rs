@@ -25,7 +25,9 @@ pub mod storage;
 use std::future::Future;
 
 use crate::context::{Client, Node};
-use crate::system::{Claim, Defect, Failure, Invariant, Mode, System};
+use shakedown_checkers::Level;
+
+use crate::system::{Defect, Failure, Invariant, Mode, System};
 
 use client::RaftKvClient;
 use defects::Bug;
@@ -60,21 +62,21 @@ impl System for RaftKv {
     const SUMMARY: &'static str = "a replicated key-value store over Raft, with sessions and compare-and-set";
 
     const MODES: &'static [Mode] = &[
-        Mode { name: "log", summary: "reads go through the log, like writes", claims: &[Claim::Linearizable] },
+        Mode { name: "log", summary: "reads go through the log, like writes", claims: &[Level::Linearizable] },
         Mode {
             name: "read-index",
             summary: "the leader answers reads after a round of heartbeats",
-            claims: &[Claim::Linearizable],
+            claims: &[Level::Linearizable],
         },
         Mode {
             name: "leader-local",
             summary: "whoever believes to lead answers reads at once: stale while another leads",
-            claims: &[Claim::Prefix, Claim::Eventual],
+            claims: &[Level::Prefix, Level::Eventual],
         },
         Mode {
             name: "follower-local",
             summary: "any node answers reads at once: stale without any fault",
-            claims: &[Claim::Prefix, Claim::Eventual],
+            claims: &[Level::Prefix, Level::Eventual],
         },
     ];
 

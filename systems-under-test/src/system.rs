@@ -4,41 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 
+use shakedown_checkers::Level;
+
 use crate::context::{Client, Node};
-
-/// A guarantee that a mode may claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Claim {
-    /// Every operation seems to happen at one instant between its invocation and its completion.
-    Linearizable,
-    /// Every read shows what some prefix of the committed writes leaves: perhaps late, never uncommitted, never mixed.
-    Prefix,
-    /// When all is healed and quiet, all nodes answer alike.
-    Eventual,
-}
-
-impl Claim {
-    /// All of them, the strongest first.
-    pub const ALL: [Claim; 3] = [Claim::Linearizable, Claim::Prefix, Claim::Eventual];
-
-    /// The name on the command line and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Claim::Linearizable => "linearizable",
-            Claim::Prefix => "prefix",
-            Claim::Eventual => "eventual",
-        }
-    }
-
-    /// One line about it.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Claim::Linearizable => "each operation at one instant between its invocation and its completion",
-            Claim::Prefix => "each read shows a prefix of the committed writes",
-            Claim::Eventual => "healed and quiet, all nodes answer alike",
-        }
-    }
-}
 
 /// A way to run a system, with what it promises when run so. A mode is judged by its claims only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +15,8 @@ pub struct Mode {
     pub name: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// What it promises.
-    pub claims: &'static [Claim],
+    /// What it promises: levels of the lattice.
+    pub claims: &'static [Level],
 }
 
 /// A bug that real systems had, planted on purpose; off unless asked for.
@@ -122,7 +90,7 @@ pub trait Invariant {
     fn name(&self) -> &'static str;
 
     /// The claim of which it is a part, if it is; an invariant without one must hold in every mode.
-    fn claim(&self) -> Option<Claim> {
+    fn claim(&self) -> Option<Level> {
         None
     }
 

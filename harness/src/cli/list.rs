@@ -4,7 +4,6 @@ use clap::ValueEnum;
 use serde_json::json;
 use shakedown_checkers::ModelName;
 use shakedown_checkers::levels::Level;
-use shakedown_systems::Claim;
 
 use crate::catalogue::{Pairing, pairings};
 use crate::plan::FaultKind;
@@ -76,9 +75,7 @@ fn items(what: What) -> Vec<Item> {
         What::Faults => FaultKind::ALL.iter().map(|(name, summary)| item("faults", name, summary)).collect(),
         What::Models => ModelName::ALL.iter().map(|model| item("models", model.name(), model.summary())).collect(),
         What::Consistency => {
-            let levels = Level::ALL.iter().map(|level| item("consistency", level.name(), level.summary()));
-            let others = Claim::ALL.iter().filter(|claim| Level::from_name(claim.name()).is_none());
-            levels.chain(others.map(|claim| item("consistency", claim.name(), claim.summary()))).collect()
+            Level::ALL.iter().map(|level| item("consistency", level.name(), level.summary())).collect()
         }
         What::Defects => systems
             .iter()

@@ -88,6 +88,12 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
             lines.push(wrapped(&format!("{taken}: not {}, for {}", letter(id), clipped(why, 240))));
         }
     }
+    for edge in &anomaly.edges {
+        let (from, to) = (letter(&edge.from), letter(&edge.to));
+        lines.push(wrapped(&format!("{from} before {to} ({}): {}", edge.kind, clipped(&edge.reason, 240))));
+    }
+    let is_told = |why: &String| !anomaly.orders.is_empty() || anomaly.edges.iter().any(|edge| edge.reason == *why);
+    lines.extend(anomaly.why.iter().filter(|why| !is_told(why)).map(|why| wrapped(&clipped(why, 240))));
     if anomaly.unreduced {
         lines.push("    to look for fewer operations took too long: fewer may be enough".to_owned());
     }

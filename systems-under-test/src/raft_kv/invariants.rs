@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::system::{Claim, Invariant, Observation, Violation};
+use shakedown_checkers::Level;
+
+use crate::system::{Invariant, Observation, Violation};
 
 /// **Election safety:** at most one leader in a term.
 #[derive(Default)]
@@ -102,8 +104,8 @@ impl Invariant for PrefixReads {
         "prefix-reads"
     }
 
-    fn claim(&self) -> Option<Claim> {
-        Some(Claim::Prefix)
+    fn claim(&self) -> Option<Level> {
+        Some(Level::Prefix)
     }
 
     fn judged(&self) -> u64 {
