@@ -184,6 +184,21 @@ fn what_is_guessed_is_said_and_what_is_asked_for_is_not() {
 }
 
 #[test]
+fn snapshots_are_guessed_to_be_held_against_their_invariant() {
+    let folder = folder();
+    for (file, value, expected) in [
+        ("bank", r#"{"a":1,"b":2}"#, "checked as bank, invariant"),
+        ("fork", r#"[["r",0,1],["r",1,null]]"#, "checked as long-fork, invariant"),
+        ("lists", "[1,2]", "checked as register, linearizable"),
+    ] {
+        let line = |kind: &str| format!(r#"{{"process":0,"type":"{kind}","f":"read","value":{value}}}"#);
+        fs::write(folder.path().join(file), [line("invoke"), line("ok")].join("\n")).unwrap();
+        let output = shakedown(folder.path(), &["check", file]);
+        assert!(text(&output.stdout).contains(expected), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
 fn a_check_that_runs_out_of_time_or_memory_is_undecided_and_says_what_would_help() {
     let folder = folder();
     fs::write(folder.path().join("h"), writes_and_reads(50_000, false)).unwrap();

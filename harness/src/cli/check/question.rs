@@ -283,10 +283,16 @@ impl Question {
             _ if history.is_empty() => Ok(About::objects(ModelName::Register)),
             Some(Consistency::Level(_)) => objects(history),
             Some(Consistency::Fingerprint) => transactions().map_or_else(|| objects(history), Ok),
-            None => match transactions().or_else(|| objects(history).ok()).or_else(invariant) {
-                Some(about) => Ok(about),
-                None => objects(history),
-            },
+            None => {
+                // A register may hold anything, but nobody reads snapshots of accounts or of several keys from it.
+                let snapshots = || {
+                    let is_of_snapshots =
+                        |about: &About| matches!(about, About::Invariant(Invariant::Bank | Invariant::LongFork));
+                    invariant().filter(is_of_snapshots)
+                };
+                let some = transactions().or_else(snapshots).or_else(|| objects(history).ok()).or_else(invariant);
+                some.map_or_else(|| objects(history), Ok)
+            }
         }
     }
 }
