@@ -4,11 +4,11 @@
 //! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
 
 use shakedown_checkers::history::EventPosition;
-use shakedown_checkers::verdict::{PartialOrder, Zone};
+use shakedown_checkers::verdict::{Edge, PartialOrder, Zone};
 use shakedown_checkers::{Anomaly, Budget, History, ModelName, OperationId, Verdict, convergence, linearizability};
 use shakedown_results::{
-    AnomalyRecord, ClaimRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord, RunRecord, Word,
-    ZoneRecord,
+    AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord,
+    RunRecord, Word, ZoneRecord,
 };
 use shakedown_systems::{Claim, Mode};
 
@@ -69,6 +69,7 @@ pub fn judge<O>(
         verdict,
         claims,
         fingerprint: fingerprint(&judged),
+        ruled_out_by: Vec::new(),
         anomalies,
         operations: Outcomes { ok, fail, info },
         faults: plan.faults.len(),
@@ -161,6 +162,12 @@ fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
 pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History) -> AnomalyRecord {
     let operations = anomaly.operations();
     let index = |id: &OperationId| history.operation(*id).index();
+    let edge = |edge: &Edge| EdgeRecord {
+        from: index(&edge.from),
+        to: index(&edge.to),
+        kind: edge.kind.to_owned(),
+        reason: edge.reason.clone(),
+    };
     let time_of = |event: Option<EventPosition>, zone: &Zone| {
         let operations = zone.operations.iter().map(|id| history.operation(*id));
         let ends = operations.flat_map(|o| [(o.invoked(), o.invoked_at()), (o.completed(), o.completed_at())]);
@@ -193,6 +200,7 @@ pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History)
         why: anomaly.why.clone(),
         at: operations.iter().filter_map(|id| history.operation(*id).completed_at()).max(),
         explanation: ExplanationRecord {
+            edges: anomaly.edges.iter().map(edge).collect(),
             zones: anomaly.zones.iter().flatten().map(zone).collect(),
             orders: anomaly.orders.iter().map(order).collect(),
             impossible_by: anomaly.impossible_by,

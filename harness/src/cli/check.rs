@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use serde::Serialize;
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
-use shakedown_checkers::{Anomaly, Budget, Edge, History, ModelName, Undecided, Value, Verdict, linearizability};
+use shakedown_checkers::{Anomaly, Budget, History, ModelName, Undecided, Value, Verdict, linearizability};
 use shakedown_results::ExplanationRecord;
 
 use super::{CheckArguments, Status, Trouble, print, unknown};
@@ -291,37 +291,19 @@ pub(super) struct AnomalyLine<'a> {
     name: &'static str,
     operations: Vec<u64>,
     sentence: &'a str,
-    edges: Vec<EdgeLine<'a>>,
     why: &'a [String],
     sources: Vec<u64>,
     #[serde(flatten)]
     explanation: ExplanationRecord,
 }
 
-/// A dependency between two operations, by index.
-#[derive(Serialize)]
-struct EdgeLine<'a> {
-    from: u64,
-    to: u64,
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl<'a> AnomalyLine<'a> {
     pub(super) fn of(anomaly: &'a Anomaly, consistency: &str, history: &History) -> AnomalyLine<'a> {
         let proof = judge::proved(anomaly, consistency, true, history);
-        let index = |id| history.operation(id).index();
-        let edge = |edge: &'a Edge| EdgeLine {
-            from: index(edge.from),
-            to: index(edge.to),
-            kind: edge.kind,
-            reason: &edge.reason,
-        };
         AnomalyLine {
             name: anomaly.name,
             operations: proof.operations,
             sentence: &anomaly.sentence,
-            edges: anomaly.edges.iter().map(edge).collect(),
             why: &anomaly.why,
             sources: proof.sources,
             explanation: proof.explanation,
