@@ -271,6 +271,8 @@ impl Drawn {
 
 fn sentence(record: &RunRecord, failing: Option<&AnomalyRecord>) -> String {
     match (failing, record.verdict) {
+        // The sentence of a long cycle holds those of all its edges, and they follow.
+        (Some(anomaly), _) if anomaly.explanation.edges.len() > 3 => shortened(&anomaly.sentence, 400),
         (Some(anomaly), _) => shortened(&anomaly.sentence, 1_000),
         (None, Word::Unknown) => match &record.undecided {
             Some(reason) => shortened(reason, 1_000),

@@ -98,7 +98,7 @@ pub fn claims(record: &RunRecord) -> Vec<Claim> {
 pub fn above(record: &RunRecord) -> Vec<Above> {
     let rows = record.ruled_out_by.iter().map(|ruled| Above {
         level: clipped(&ruled.level, 60),
-        anomaly: clipped(&anomaly_words(&ruled.anomaly), 60),
+        anomaly: anomaly_words(&ruled.anomaly),
         sentence: shortened(&ruled.sentence, 400),
         index: ruled.operations.first().copied(),
     });

@@ -89,15 +89,15 @@ pub fn sentences(anomaly: &AnomalyRecord, rows: &[EdgeRow]) -> String {
     Edges { rows, kinds, left_out }.render().expect("writing to memory does not fail")
 }
 
-/// The class of a kind, and what it means of the second operation.
+/// The class of a kind, and what it means.
 fn known(kind: &str) -> (&'static str, &'static str) {
     match kind {
-        "ww" => ("ww", "wrote over what the first wrote"),
-        "wr" => ("wr", "read what the first wrote"),
-        "rw" => ("rw", "wrote over what the first read"),
-        "process" | "so" => ("process", "came later in the same process"),
-        "realtime" => ("realtime", "began after the first had ended"),
-        "seen" => ("seen", "was read from although the first, which wrote it too, had been seen"),
+        "ww" => ("ww", "the second wrote over what the first wrote"),
+        "wr" => ("wr", "the second read what the first wrote"),
+        "rw" => ("rw", "the second wrote over what the first read"),
+        "process" | "so" => ("process", "the same process did the second later"),
+        "realtime" => ("realtime", "the second began after the first had ended"),
+        "seen" => ("seen", "the second was read where the first, which wrote there too, had been seen"),
         _ => ("other", ""),
     }
 }

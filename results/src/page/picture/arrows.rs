@@ -173,8 +173,11 @@ impl Route {
             let off = (point.0 - (start.0 + goal.0) / 2.0).hypot(point.1 - (start.1 + goal.1) / 2.0);
             2.0 * covered + 8.0 * plates + 12.0 * crossed + 40.0 * outside + 200.0 * ends + 0.1 * off
         };
-        let best = points.iter().min_by(|one, other| cost(one).total_cmp(&cost(other)));
-        best.copied().unwrap_or(start)
+        // Beside a short arrow rather than over all of it.
+        let beside = points.iter().flat_map(|&(x, y)| [(x, y - 13.0), (x, y + 13.0)]);
+        let on = points.iter().map(|point| (*point, cost(point)));
+        let all = on.chain(beside.map(|point| (point, cost(&point) + 30.0)));
+        all.min_by(|(_, one), (_, other)| one.total_cmp(other)).map_or(start, |(point, _)| point)
     }
 }
 
