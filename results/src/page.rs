@@ -3,10 +3,12 @@
 //! ```text
 //!   RunRecord ──► verdict     the first line
 //!   anomalies ──► witness ──► picture     the operations that prove it, as plain SVG
+//!             ──► cycle ────►             what must come before what: arrows, and a sentence each
 //!   history   ──► evidence    what shows that a pass could have failed
 //!                 timeline    the columns that the script draws
 //!   trace     ──► roles, log
 //!   plan      ──► plan
+//!   RunRecord ──► aside       replay, facts, claims, what held and what else was seen
 //! ```
 //!
 //! The first screen is plain HTML before any script. Nothing here decides, and nothing is left out unsaid: what a page

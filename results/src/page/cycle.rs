@@ -97,7 +97,7 @@ fn known(kind: &str) -> (&'static str, &'static str) {
         "rw" => ("rw", "the second wrote over what the first read"),
         "process" | "so" => ("process", "the same process did the second later"),
         "realtime" => ("realtime", "the second began after the first had ended"),
-        "seen" => ("seen", "the second was read where the first, which wrote there too, had been seen"),
+        "seen" => ("seen", "a third had seen the first, and read from the second a key that the first wrote too"),
         _ => ("other", ""),
     }
 }

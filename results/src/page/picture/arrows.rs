@@ -27,7 +27,8 @@ pub fn between(places: &[Place], edges: &[EdgeRow]) -> Vec<Arrow> {
     let joined: Vec<(usize, usize, &EdgeRow)> =
         edges.iter().filter_map(|edge| Some((find(edge.from.index)?, find(edge.to.index)?, edge))).collect();
     let ends: Vec<(usize, usize)> = joined.iter().map(|(from, to, _)| (*from, *to)).collect();
-    let routes: Vec<Route> = (0..joined.len()).map(|n| Route::of(n, places, &ends)).collect();
+    let mut channels = Channels::default();
+    let routes: Vec<Route> = (0..joined.len()).map(|n| Route::of(n, places, &ends, &mut channels)).collect();
     let mut plates: Vec<Area> = Vec::new();
     let mut arrows = Vec::with_capacity(joined.len());
     for (n, (from, to, edge)) in joined.iter().enumerate() {
@@ -66,6 +67,19 @@ impl Area {
     }
 }
 
+/// The gaps between rows through which arrows run, so that no two run on one line.
+#[derive(Default)]
+struct Channels(Vec<f64>);
+
+impl Channels {
+    /// A line in the gap around a height.
+    fn take(&mut self, middle: f64) -> f64 {
+        let taken = self.0.iter().filter(|other| (**other - middle).abs() < 4.0).count();
+        self.0.push(middle);
+        middle + [0.0, 5.0, -5.0][taken % 3]
+    }
+}
+
 /// Cubic curves, each from the end of the one before it.
 struct Route {
     curves: Vec<[Point; 4]>,
@@ -73,26 +87,27 @@ struct Route {
 
 impl Route {
     /// The way of the nth edge. Those that leave or reach one operation keep some pixels apart.
-    fn of(n: usize, places: &[Place], ends: &[(usize, usize)]) -> Route {
+    fn of(n: usize, places: &[Place], ends: &[(usize, usize)], channels: &mut Channels) -> Route {
         let (from, to) = (&places[ends[n].0], &places[ends[n].1]);
         let leaving: Vec<usize> = (0..ends.len()).filter(|&m| ends[m].0 == ends[n].0).collect();
         let reaching: Vec<usize> = (0..ends.len()).filter(|&m| ends[m].1 == ends[n].1).collect();
         let goal = (to.left - 1.0, to.middle + apart(n, &reaching));
         let side = if goal.1 < from.middle - 1.0 { -1.0 } else { 1.0 };
         let bend = 26.0 + 6.0 * (n % 3) as f64;
-        let gap = from.middle + side * (GAP + 5.0 * ((n % 3) as f64 - 1.0));
+        let middle_of_gap = from.middle + side * GAP;
         if from.open {
             // Its end is at no known moment: the arrow leaves beside its words, straight up or down.
             let words = from.covers[0].right.max(from.covers[2].right);
             let x = (words + 14.0 + 10.0 * (n % 3) as f64).clamp(from.left + 4.0, RIGHT - 10.0);
             let start = (x, from.middle + side * (BAR / 2.0 + 2.0));
+            if goal.0 - x > NEAR {
+                let down = (x, (start.1 + goal.1) / 2.0);
+                return Route { curves: vec![[start, down, (goal.0 - bend, goal.1), goal]] };
+            }
+            let gap = channels.take(middle_of_gap);
             let corner = (x - 14.0, gap);
             let mut curves = vec![[start, (x, gap), (x, gap), corner]];
-            if goal.0 - corner.0 > NEAR {
-                curves = vec![[start, (x, (start.1 + goal.1) / 2.0), (goal.0 - bend, goal.1), goal]];
-            } else {
-                curves.extend(back(corner, goal, bend));
-            }
+            curves.extend(back(corner, goal, bend));
             return Route { curves };
         }
         let start = (from.right + 2.0, from.middle + apart(n, &leaving));
@@ -104,6 +119,7 @@ impl Route {
             });
         let mut curves = Vec::new();
         if room < 0.0 - NEAR / 2.0 || (same_row && room < 6.0) {
+            let gap = channels.take(middle_of_gap);
             curves.push([start, (start.0 + bend, start.1), (start.0 + bend, gap), (start.0, gap)]);
             curves.extend(back((start.0, gap), goal, bend));
         } else if blocked {
