@@ -5,13 +5,13 @@
 
 use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::history::EventPosition;
-use shakedown_checkers::verdict::{PartialOrder, Zone};
+use shakedown_checkers::verdict::{Edge, PartialOrder, Zone};
 use shakedown_checkers::{
     Anomaly, Budget, Fingerprint, History, Level, ModelName, OperationId, Undecided, Verdict, convergence, transactions,
 };
 use shakedown_results::{
-    AnomalyRecord, ClaimRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord, RunRecord, Word,
-    ZoneRecord,
+    AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord,
+    RuledOut, RunRecord, Word, ZoneRecord,
 };
 use shakedown_systems::Mode;
 
@@ -75,6 +75,7 @@ pub fn judge<O>(
         verdict,
         claims,
         fingerprint: fingerprint.strongest().into_iter().map(|level| level.name().to_owned()).collect(),
+        ruled_out_by: ruled_out_by(&fingerprint, &happened.history),
         anomalies,
         operations: Outcomes { ok, fail, info },
         faults: plan.faults.len(),
@@ -132,21 +133,37 @@ fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprin
     fingerprint
 }
 
-/// What is told of the broken levels: of those that clients know best, and of the claims.
+/// What is told of the broken levels: of those that clients know best, of the claims, and of those just above what held.
 fn broken<'a>(fingerprint: &'a Fingerprint, mode: &Mode) -> Vec<(Level, Vec<&'a Anomaly>)> {
-    let told = [Level::Linearizable, Level::Eventual];
-    let claims = mode.claims.iter().filter(|claim| !told.contains(claim) && **claim != Level::Prefix);
-    let all = told.iter().chain(claims).copied();
-    all.map(|level| {
-        let own: Vec<&Anomaly> = fingerprint.verdict(level).iter().flat_map(|verdict| verdict.anomalies()).collect();
-        if !own.is_empty() {
-            return (level, own);
+    let mut told: Vec<(Level, Vec<&Anomaly>)> = Vec::new();
+    let claims = mode.claims.iter().copied().filter(|claim| *claim != Level::Prefix);
+    let just_above = fingerprint.just_above();
+    for level in [Level::Linearizable, Level::Eventual].into_iter().chain(claims) {
+        if told.iter().any(|(other, _)| *other == level) {
+            continue;
         }
-        // Something below it may be broken: then nobody looked further.
-        let below = fingerprint.just_above().into_iter().filter(|(below, _)| level.implies(*below));
-        (level, below.map(|(_, anomaly)| anomaly).collect())
-    })
-    .collect()
+        let own = fingerprint.verdict(level).map_or(&[][..], Verdict::anomalies);
+        let below = just_above.iter().filter(|(below, _)| level.implies(*below)).map(|(_, anomaly)| *anomaly);
+        // Where something below it is broken, nobody may have looked further.
+        told.push((level, if own.is_empty() { below.collect() } else { own.iter().collect() }));
+    }
+    for (level, anomaly) in just_above {
+        if level != Level::Prefix && told.iter().all(|(_, others)| !others.contains(&anomaly)) {
+            told.push((level, vec![anomaly]));
+        }
+    }
+    told
+}
+
+/// The levels just above what held, and what rules them out.
+pub fn ruled_out_by(fingerprint: &Fingerprint, history: &History) -> Vec<RuledOut> {
+    let of = |(level, anomaly): (Level, &Anomaly)| RuledOut {
+        level: level.name().to_owned(),
+        anomaly: anomaly.name.to_owned(),
+        sentence: anomaly.sentence.clone(),
+        operations: anomaly.operations().into_iter().map(|id| history.operation(id).index()).collect(),
+    };
+    fingerprint.just_above().into_iter().map(of).collect()
 }
 
 fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
@@ -167,6 +184,12 @@ fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
 pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History) -> AnomalyRecord {
     let operations = anomaly.operations();
     let index = |id: &OperationId| history.operation(*id).index();
+    let edge = |edge: &Edge| EdgeRecord {
+        from: index(&edge.from),
+        to: index(&edge.to),
+        kind: edge.kind.to_owned(),
+        reason: edge.reason.clone(),
+    };
     let time_of = |event: Option<EventPosition>, zone: &Zone| {
         let operations = zone.operations.iter().map(|id| history.operation(*id));
         let ends = operations.flat_map(|o| [(o.invoked(), o.invoked_at()), (o.completed(), o.completed_at())]);
@@ -199,6 +222,7 @@ pub fn proved(anomaly: &Anomaly, breaks: &str, claimed: bool, history: &History)
         why: anomaly.why.clone(),
         at: operations.iter().filter_map(|id| history.operation(*id).completed_at()).max(),
         explanation: ExplanationRecord {
+            edges: anomaly.edges.iter().map(edge).collect(),
             zones: anomaly.zones.iter().flatten().map(zone).collect(),
             orders: anomaly.orders.iter().map(order).collect(),
             impossible_by: anomaly.impossible_by,

@@ -329,7 +329,7 @@ fn a_fingerprint_says_what_held_and_what_rules_out_the_next() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let told = text(&output.stdout);
     assert!(told.starts_with("late: invalid\n") && told.contains("strongest that held: sequential\n"), "{told}");
-    assert!(told.contains("linearizable: broken (stale-read)"), "{told}");
+    assert!(told.contains("broken just above: linearizable (stale-read)"), "{told}");
     let output = shakedown(folder.path(), &["check", "--consistency", "fingerprint", "--format", "json", "skew"]);
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let strongest = line["strongest"].as_array().unwrap();

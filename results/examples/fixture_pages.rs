@@ -22,7 +22,7 @@ fn main() -> std::io::Result<()> {
         ("hostile", fixtures::hostile()),
         ("large", fixtures::large()),
     ];
-    for (name, run) in &runs {
+    for (name, run) in runs.iter().chain(&fixtures::edges::all()) {
         std::fs::write(directory.join(format!("{name}.html")), run.html())?;
     }
     let mut records: Vec<_> = runs.iter().take(4).map(|(_, run)| run.record.clone()).collect();

@@ -16,7 +16,7 @@ pub mod trace;
 
 pub use page::witness::letter;
 pub use record::{
-    AnomalyRecord, ClaimRecord, ExplanationRecord, FaultRecord, Messages, OrderRecord, Outcomes, Phases, RUN_SCHEMA,
-    RefusalRecord, RunRecord, Word, ZoneRecord,
+    AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, FaultRecord, Messages, OrderRecord, Outcomes, Phases,
+    RUN_SCHEMA, RefusalRecord, RuledOut, RunRecord, Word, ZoneRecord,
 };
 pub use trace::TraceLine;

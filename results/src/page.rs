@@ -3,16 +3,20 @@
 //! ```text
 //!   RunRecord ──► verdict     the first line
 //!   anomalies ──► witness ──► picture     the operations that prove it, as plain SVG
+//!             ──► cycle ────►             what must come before what: arrows, and a sentence each
 //!   history   ──► evidence    what shows that a pass could have failed
 //!                 timeline    the columns that the script draws
 //!   trace     ──► roles, log
 //!   plan      ──► plan
+//!   RunRecord ──► aside       replay, facts, claims, what held and what else was seen
 //! ```
 //!
 //! The first screen is plain HTML before any script. Nothing here decides, and nothing is left out unsaid: what a page
 //! has no room for, it names with the file that has it. The same run gives the same bytes, so neither the machine's time
 //! nor its paths are on the page.
 
+mod aside;
+mod cycle;
 mod evidence;
 mod lanes;
 mod log;
@@ -30,8 +34,10 @@ use shakedown_checkers::History;
 
 use crate::record::{AnomalyRecord, RunRecord, Word};
 use crate::trace::TraceLine;
+use aside::{Above, Claim, Fact, Other};
 use evidence::{FunctionRow, KindRow, ReachRow};
 use log::LogRow;
+use picture::Scene;
 use text::{anomaly_words, counted, grouped, seconds, shortened, visible};
 use timeline::Sources;
 use witness::{FaultRow, Proof, Witness};
@@ -49,8 +55,8 @@ pub struct RunPage<'a> {
     pub plan: &'a serde_json::Value,
 }
 
-/// More operations of a witness than this are not in the table.
-const TABLE: usize = 40;
+/// More of the anomalies that are not the cause than this are not drawn.
+const DRAWN: usize = 4;
 /// How many lines of the trace stand on the first screen beside a moment.
 const LAST_WORDS: usize = 7;
 
@@ -66,6 +72,7 @@ struct Report {
     line: String,
     sentence: String,
     picture: String,
+    edges: String,
     proofs: Vec<Proof>,
     proofs_left_out: usize,
     notes: Vec<String>,
@@ -80,7 +87,10 @@ struct Report {
     replay: String,
     claims: Vec<Claim>,
     fingerprint: Vec<String>,
+    above: Vec<Above>,
     others: Vec<Other>,
+    drawn: Vec<Drawn>,
+    drawn_left_out: usize,
     summary: String,
     operations: usize,
     faults: Vec<FaultRow>,
@@ -113,25 +123,15 @@ struct OrderRow {
     why: String,
 }
 
-struct Fact {
-    name: &'static str,
-    value: String,
-    code: bool,
-}
-
-struct Claim {
-    claim: String,
-    class: &'static str,
-    verdict: &'static str,
-}
-
-struct Other {
+/// An anomaly that is not the cause, drawn because it has edges.
+struct Drawn {
+    nth: usize,
     name: String,
     breaks: String,
     claimed: bool,
     sentence: String,
-    indices: Vec<u64>,
-    more: usize,
+    picture: String,
+    edges: String,
 }
 
 /// `report.html` as text. The same input gives the same bytes.
@@ -149,15 +149,21 @@ fn report(page: &RunPage<'_>) -> Report {
     let ordered = failing
         .into_iter()
         .chain(record.anomalies.iter().filter(|anomaly| !failing.is_some_and(|first| std::ptr::eq(first, *anomaly))));
-    let witnesses: Vec<Witness> = ordered.filter_map(|anomaly| Witness::of(anomaly, history, &answers)).collect();
+    let (told, witnesses): (Vec<&AnomalyRecord>, Vec<Witness>) =
+        ordered.filter_map(|anomaly| Some((anomaly, Witness::of(anomaly, history, &answers)?))).unzip();
     let shown = failing.and_then(|anomaly| Witness::of(anomaly, history, &answers));
-    let picture = match &shown {
-        Some(witness) => {
-            let zones = failing.map_or(&[][..], |anomaly| &anomaly.explanation.zones);
-            picture::of_witness(record, witness, zones, &bands, end)
-        }
-        None => picture::of_run(record, history, &bands, end),
+    let scene = Scene { record, bands: &bands, end, first: true };
+    let (picture, edges) = match (&shown, failing) {
+        (Some(witness), Some(anomaly)) => drawing(&scene, anomaly, witness, 1),
+        _ => (picture::of_run(&scene, history), String::new()),
     };
+    let with_edges = told.iter().zip(&witnesses).enumerate().skip(usize::from(shown.is_some()));
+    let mut drawn: Vec<Drawn> = with_edges
+        .filter(|(_, (anomaly, _))| !anomaly.explanation.edges.is_empty())
+        .map(|(at, (anomaly, witness))| Drawn::of(&scene, anomaly, witness, at + 1))
+        .collect();
+    let drawn_left_out = drawn.len().saturating_sub(DRAWN);
+    drawn.truncate(DRAWN);
     let stretch = witnesses.first().map(|witness| (witness.from, witness.to));
     let (log_first, log) = log::around(trace, witnesses.first());
     let payload = timeline::payload(&Sources {
@@ -191,8 +197,8 @@ fn report(page: &RunPage<'_>) -> Report {
         }
         proofs = witness.proofs;
     }
-    let proofs_left_out = proofs.len().saturating_sub(TABLE);
-    proofs.truncate(TABLE);
+    let proofs_left_out = proofs.len().saturating_sub(picture::OPERATIONS);
+    proofs.truncate(picture::OPERATIONS);
     Report {
         policy: policy::content_security_policy(policy::STYLE, policy::REPORT_SCRIPT),
         style: policy::STYLE,
@@ -203,6 +209,7 @@ fn report(page: &RunPage<'_>) -> Report {
         line,
         sentence: sentence(record, failing),
         picture,
+        edges,
         proofs,
         proofs_left_out,
         notes,
@@ -211,13 +218,16 @@ fn report(page: &RunPage<'_>) -> Report {
         last_words,
         has_witness: witnesses.iter().any(|witness| !witness.proofs.is_empty()),
         orders,
-        why: failing.map(|anomaly| anomaly.why.iter().map(|line| shortened(line, 1_000)).collect()).unwrap_or_default(),
+        why: failing.map(why).unwrap_or_default(),
         evidence: failing.is_none().then(|| gather(record, history)),
-        facts: facts(record, history, trace.len(), end),
+        facts: aside::facts(record, history, trace.len(), end),
         replay: visible(&record.replay),
-        claims: claims(record),
+        claims: aside::claims(record),
         fingerprint: record.fingerprint.iter().map(|level| visible(level)).collect(),
-        others: others(record, failing),
+        above: aside::above(record),
+        others: aside::others(record, failing),
+        drawn,
+        drawn_left_out,
         summary: summary(record, history, stretch.filter(|_| record.verdict == Word::Invalid), end),
         operations: history.len(),
         faults: record.applied_faults.iter().map(FaultRow::from).collect(),
@@ -239,8 +249,32 @@ fn end(page: &RunPage<'_>) -> u64 {
     page.record.phases.ended.max(operations.unwrap_or(0)).max(trace.unwrap_or(0))
 }
 
+/// The picture of an anomaly, and its edges in words.
+fn drawing(scene: &Scene<'_>, anomaly: &AnomalyRecord, witness: &Witness, nth: usize) -> (String, String) {
+    let edges = cycle::rows(anomaly, witness, nth);
+    let picture = picture::of_witness(scene, witness, &anomaly.explanation.zones, &edges);
+    (picture, cycle::sentences(anomaly, &edges))
+}
+
+impl Drawn {
+    fn of(scene: &Scene<'_>, anomaly: &AnomalyRecord, witness: &Witness, nth: usize) -> Drawn {
+        let (picture, edges) = drawing(&Scene { first: false, ..*scene }, anomaly, witness, nth);
+        Drawn {
+            nth,
+            name: anomaly_words(&anomaly.name),
+            breaks: visible(&anomaly.breaks),
+            claimed: anomaly.claimed,
+            sentence: shortened(&anomaly.sentence, 400),
+            picture,
+            edges,
+        }
+    }
+}
+
 fn sentence(record: &RunRecord, failing: Option<&AnomalyRecord>) -> String {
     match (failing, record.verdict) {
+        // The sentence of a long cycle holds those of all its edges, and they follow.
+        (Some(anomaly), _) if anomaly.explanation.edges.len() > 3 => shortened(&anomaly.sentence, 400),
         (Some(anomaly), _) => shortened(&anomaly.sentence, 1_000),
         (None, Word::Unknown) => match &record.undecided {
             Some(reason) => shortened(reason, 1_000),
@@ -255,6 +289,13 @@ fn sentence(record: &RunRecord, failing: Option<&AnomalyRecord>) -> String {
         },
         (None, Word::Invalid) => String::new(),
     }
+}
+
+/// Why no order is legal, but for what stands at an edge already.
+fn why(anomaly: &AnomalyRecord) -> Vec<String> {
+    let edges = &anomaly.explanation.edges;
+    let lines = anomaly.why.iter().filter(|line| edges.iter().all(|edge| edge.reason != **line));
+    lines.map(|line| shortened(line, 1_000)).collect()
 }
 
 /// How far the operations of an anomaly can be ordered, and what each order breaks at.
@@ -288,80 +329,6 @@ fn gather(record: &RunRecord, history: &History) -> Evidence {
         delivered: grouped(record.messages.delivered),
         lost: grouped(record.messages.lost),
     }
-}
-
-fn facts(record: &RunRecord, history: &History, lines: usize, end: u64) -> Vec<Fact> {
-    let outcomes = record.operations;
-    let mut facts = vec![
-        Fact { name: "seed", value: record.seed.to_string(), code: true },
-        Fact { name: "events", value: visible(&record.events_hash), code: true },
-        Fact { name: "workload", value: visible(&record.workload), code: false },
-    ];
-    if let Some(defect) = &record.defect {
-        facts.push(Fact { name: "defect", value: format!("{} (planted)", visible(defect)), code: false });
-    }
-    facts.push(Fact {
-        name: "size",
-        value: format!(
-            "{}: {} ok, {} fail, {} info",
-            counted(history.len() as u64, "operation"),
-            grouped(outcomes.ok as u64),
-            grouped(outcomes.fail as u64),
-            grouped(outcomes.info as u64)
-        ),
-        code: false,
-    });
-    facts.push(Fact {
-        name: "",
-        value: format!(
-            "{} s, {}, {}, {} of trace",
-            seconds(end),
-            counted(record.nodes.len() as u64, "node"),
-            counted(record.faults as u64, "fault"),
-            counted(lines as u64, "line")
-        ),
-        code: false,
-    });
-    let after = match record.phases.recovered {
-        Some(recovered) => format!("{} s after healing", seconds(recovered.saturating_sub(record.phases.healed))),
-        None if record.recovered => "yes".to_owned(),
-        None => "no".to_owned(),
-    };
-    facts.push(Fact { name: "recovered", value: after, code: false });
-    facts
-}
-
-fn claims(record: &RunRecord) -> Vec<Claim> {
-    record
-        .claims
-        .iter()
-        .map(|claim| Claim {
-            claim: visible(&claim.claim),
-            class: claim.verdict.as_str(),
-            verdict: match claim.verdict {
-                Word::Valid => "✓ held",
-                Word::Unknown => "? undecided",
-                Word::Invalid => "✗ broken",
-            },
-        })
-        .collect()
-}
-
-fn others(record: &RunRecord, failing: Option<&AnomalyRecord>) -> Vec<Other> {
-    const INDICES: usize = 6;
-    record
-        .anomalies
-        .iter()
-        .filter(|anomaly| !failing.is_some_and(|first| std::ptr::eq(first, *anomaly)))
-        .map(|anomaly| Other {
-            name: anomaly_words(&anomaly.name),
-            breaks: visible(&anomaly.breaks),
-            claimed: anomaly.claimed,
-            sentence: shortened(&anomaly.sentence, 400),
-            indices: anomaly.operations.iter().copied().take(INDICES).collect(),
-            more: anomaly.operations.len().saturating_sub(INDICES),
-        })
-        .collect()
 }
 
 /// What the timeline shows, in one sentence, for who does not see it.

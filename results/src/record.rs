@@ -55,6 +55,9 @@ pub struct RunRecord {
     pub claims: Vec<ClaimRecord>,
     /// The strongest guarantees that the history still satisfies, of those that were tested.
     pub fingerprint: Vec<String>,
+    /// For each guarantee just above the fingerprint: what ruled it out.
+    #[serde(default)]
+    pub ruled_out_by: Vec<RuledOut>,
     /// Everything that was seen to be wrong, whether the mode claims otherwise or not; the most telling first.
     pub anomalies: Vec<AnomalyRecord>,
     /// How the operations ended.
@@ -98,6 +101,19 @@ pub struct ClaimRecord {
     pub verdict: Word,
 }
 
+/// A guarantee that did not hold, and what showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuledOut {
+    /// The guarantee: `sequential`.
+    pub level: String,
+    /// The anomaly, as the literature names it: `CyclicHB`.
+    pub anomaly: String,
+    /// The anomaly in one sentence.
+    pub sentence: String,
+    /// The operations that prove it, by the index of their invocations.
+    pub operations: Vec<u64>,
+}
+
 /// Something that was seen to be wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnomalyRecord {
@@ -128,6 +144,8 @@ pub struct AnomalyRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExplanationRecord {
+    /// For a cycle or a pattern: what must come before what, in the order in which it is told.
+    pub edges: Vec<EdgeRecord>,
     /// The two stretches of time that collide, if it is so: two values that must have been in one register.
     pub zones: Vec<ZoneRecord>,
     /// The longest legal orders of the operations of the proof, and why none goes on.
@@ -136,6 +154,19 @@ pub struct ExplanationRecord {
     pub impossible_by: Option<u32>,
     /// Whether to look for fewer operations took too long: the proof may then hold more than it needs.
     pub unreduced: bool,
+}
+
+/// One operation must come before another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeRecord {
+    /// What comes first.
+    pub from: u64,
+    /// What comes after it.
+    pub to: u64,
+    /// Which dependency it is: `ww`, `wr`, `rw`, `process`, `realtime`.
+    pub kind: String,
+    /// Why, in one sentence.
+    pub reason: String,
 }
 
 /// When a value must, or could, have been there.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use shakedown_checkers::{Anomaly, History, Operation, OperationId, Outcome, Value};
-use shakedown_results::{AnomalyRecord, RunRecord, TraceLine, Word};
+use shakedown_results::{AnomalyRecord, RuledOut, RunRecord, TraceLine, Word};
 
 use super::print;
 
@@ -52,6 +52,11 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     if !record.fingerprint.is_empty() {
         label("held", &record.fingerprint.join(", "));
     }
+    let is_new = |level: &&RuledOut| record.claims.iter().all(|claim| claim.claim != level.level);
+    let above: Vec<String> = record.ruled_out_by.iter().filter(is_new).map(ruled_out).collect();
+    if !above.is_empty() {
+        label("not", &above.join(", "));
+    }
     if record.directory.is_some() {
         label("replay", &record.replay.replacen("shakedown", program(), 1));
     }
@@ -59,6 +64,11 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
         label("report", &format!("{directory}/report.html"));
     }
     print("");
+}
+
+/// A level that does not hold, with the anomaly that shows it where that is called otherwise: `sequential (CyclicHB)`.
+pub(super) fn ruled_out(out: &RuledOut) -> String {
+    if out.level == out.anomaly { out.level.clone() } else { format!("{} ({})", out.level, out.anomaly) }
 }
 
 /// An anomaly of a history: its operations, and why no order of them is legal.

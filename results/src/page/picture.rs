@@ -11,69 +11,89 @@
 //!
 //! Drawn here as plain SVG, so that it is there before any script runs and where none may.
 
+mod arrows;
 mod axis;
+mod bars;
 mod shapes;
 
 use askama::Template;
-use shakedown_checkers::{History, Outcome};
+use shakedown_checkers::History;
 
 use self::axis::Axis;
-use self::shapes::{Bar, Label, Line, Picture, Rect, Strip, px};
+use self::shapes::{Label, Line, Picture, Rect, Strip, px};
+use super::cycle::EdgeRow;
 use super::roles::{Band, State};
 use super::text::{clipped, seconds};
-use super::witness::{Proof, Witness};
+use super::witness::Witness;
 use crate::record::{FaultRecord, RunRecord, ZoneRecord};
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 84.0;
 const RIGHT: f64 = WIDTH - 1.0;
 const STRIP: f64 = 18.0;
-const LANE: f64 = 47.0;
 const AXIS: f64 = 22.0;
 const DENSITY: f64 = 46.0;
+/// More operations than this are not drawn here; the timeline has them.
+pub const OPERATIONS: usize = 40;
 /// More strips of faults than this are folded into one that says so.
 const FAULT_STRIPS: usize = 5;
 /// The mean widths of a character, measured in the fonts that the style asks for and rounded up.
 const CHARACTER: f64 = 7.3;
 const SMALL_CHARACTER: f64 = 6.4;
 
-/// The picture of a witness.
-pub fn of_witness(
-    record: &RunRecord,
-    witness: &Witness,
-    zones: &[ZoneRecord],
-    bands: &[(&str, Vec<Band>)],
-    end: u64,
-) -> String {
+/// What a picture shows beside the operations.
+pub struct Scene<'a> {
+    /// The run.
+    pub record: &'a RunRecord,
+    /// What the nodes were.
+    pub bands: &'a [(&'a str, Vec<Band>)],
+    /// The end of the run.
+    pub end: u64,
+    /// Whether it is the first picture of its page: that one holds the patterns of all.
+    pub first: bool,
+}
+
+/// The picture of a witness, with the values that must have been there and what must come before what.
+pub fn of_witness(scene: &Scene<'_>, witness: &Witness, zones: &[ZoneRecord], edges: &[EdgeRow]) -> String {
+    let Scene { record, end, .. } = *scene;
     let span = (witness.to - witness.from).max(4_000_000) as f64;
     let from = (witness.from as f64 - span * 0.06).max(0.0);
     let axis = Axis { from, to: witness.to as f64 + span * 0.06 };
-    let mut canvas = Canvas::begin(axis, record, &witness.faults(&record.applied_faults), bands, end);
+    let mut canvas = Canvas::begin(axis, scene, &witness.faults(&record.applied_faults));
     canvas.zones(zones, end);
-    canvas.lanes(&witness.proofs);
+    let proofs = &witness.proofs[..witness.proofs.len().min(OPERATIONS)];
+    let places = canvas.lanes(proofs, !edges.is_empty());
+    canvas.picture.arrows = arrows::between(&places, edges);
     if let Some(at) = witness.at.filter(|_| witness.proofs.is_empty()) {
         let anchor = if canvas.axis.x(at) > RIGHT - 120.0 { "end" } else { "start" };
         canvas.mark("moment", at, &seconds(at), anchor);
         canvas.y += 20.0;
     }
-    let letters: Vec<String> = witness.proofs.iter().map(|proof| format!("{} {}", proof.letter, proof.short)).collect();
-    let what = if letters.is_empty() { "The cluster around the moment".to_owned() } else { letters.join("; ") };
-    canvas.finish(format!("{what}, from {} to {} s.", seconds(witness.from), seconds(witness.to)))
+    let title = match (proofs.is_empty(), edges.is_empty()) {
+        (true, _) => "The cluster around the moment",
+        (false, true) => "The operations that prove it, on the time of the run",
+        (false, false) => "The operations that prove it, and what must come before what",
+    };
+    let mut said: Vec<String> = proofs.iter().map(|proof| format!("{} {}", proof.letter, proof.short)).collect();
+    said.extend(edges.iter().map(|edge| format!("{} before {} ({})", edge.from.name, edge.to.name, edge.kind)));
+    said.push(format!("from {} to {} s", seconds(witness.from), seconds(witness.to)));
+    canvas.finish(title, format!("{}.", said.join("; ")))
 }
 
 /// The picture of a whole run: what clients got while faults and roles came and went.
-pub fn of_run(record: &RunRecord, history: &History, bands: &[(&str, Vec<Band>)], end: u64) -> String {
+pub fn of_run(scene: &Scene<'_>, history: &History) -> String {
+    let Scene { record, end, .. } = *scene;
     let axis = Axis { from: 0.0, to: end.max(1_000_000) as f64 };
     let faults: Vec<&FaultRecord> = record.applied_faults.iter().filter(|fault| fault.began.is_some()).collect();
-    let mut canvas = Canvas::begin(axis, record, &faults, bands, end);
+    let mut canvas = Canvas::begin(axis, scene, &faults);
     canvas.mark("phase", record.phases.healed, "healed", "end");
     if let Some(recovered) = record.phases.recovered {
         canvas.mark("phase", recovered, "recovered", "start");
     }
     canvas.y += 16.0;
     canvas.density(history);
-    canvas
-        .finish(format!("The whole run of {} s: faults, roles of the nodes, and operations by outcome.", seconds(end)))
+    let summary = format!("{} s: faults, roles of the nodes, and operations by outcome.", seconds(end));
+    canvas.finish("The whole run", summary)
 }
 
 struct Canvas {
@@ -84,20 +104,23 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn begin(axis: Axis, record: &RunRecord, faults: &[&FaultRecord], bands: &[(&str, Vec<Band>)], end: u64) -> Canvas {
+    fn begin(axis: Axis, scene: &Scene<'_>, faults: &[&FaultRecord]) -> Canvas {
         let picture = Picture {
             width: px(WIDTH),
             height: String::new(),
             left: px(LEFT),
             right: px(RIGHT),
             plot_width: px(RIGHT - LEFT),
-            label: String::new(),
+            title: "",
+            summary: String::new(),
+            patterns: scene.first,
             strips: Vec::new(),
             tints: Vec::new(),
             edges: Vec::new(),
             ticks: axis.ticks(),
             lanes: Vec::new(),
             bars: Vec::new(),
+            arrows: Vec::new(),
             density: Vec::new(),
             density_label: None,
             marks: Vec::new(),
@@ -106,8 +129,8 @@ impl Canvas {
             bottom: String::new(),
         };
         let mut canvas = Canvas { axis, y: 2.0, strips_end: 0.0, picture };
-        canvas.faults(faults, end);
-        canvas.roles(record, bands);
+        canvas.faults(faults, scene.end);
+        canvas.roles(scene.record, scene.bands);
         canvas.strips_end = canvas.y;
         canvas.y += 6.0;
         canvas
@@ -268,71 +291,6 @@ impl Canvas {
         });
     }
 
-    /// A lane for each process, and as many rows in it as keep the words apart.
-    fn lanes(&mut self, proofs: &[Proof]) {
-        let mut processes: Vec<u32> = proofs.iter().map(|proof| proof.process).collect();
-        processes.sort_unstable();
-        processes.dedup();
-        for process in processes {
-            let mut rows: Vec<f64> = Vec::new();
-            let mut own: Vec<&Proof> = proofs.iter().filter(|proof| proof.process == process).collect();
-            own.sort_by_key(|proof| proof.from);
-            for proof in own {
-                let (x, width) = self.bar_extent(proof);
-                let badge = 6.0 + CHARACTER * proof.letter.len() as f64 + 3.0;
-                let words = format!("{} · {}", proof.short, proof.outcome());
-                let answered = answer_words(proof);
-                let text = (badge + 5.0 + CHARACTER * words.chars().count() as f64)
-                    .max(SMALL_CHARACTER * answered.chars().count() as f64);
-                let text_x = x.min(RIGHT - text).max(LEFT + 2.0);
-                let row = rows.iter().position(|&taken| taken + 10.0 <= text_x.min(x)).unwrap_or(rows.len());
-                let taken = (text_x + text).max(x + width);
-                match rows.get_mut(row) {
-                    Some(end) => *end = taken,
-                    None => rows.push(taken),
-                }
-                let top = self.y + LANE * row as f64;
-                self.picture.bars.push(Bar {
-                    outcome: proof.outcome(),
-                    badge_x: px(text_x),
-                    badge_y: px(top + 3.0),
-                    badge_width: px(badge),
-                    letter: proof.letter.clone(),
-                    letter_x: px(text_x + badge / 2.0),
-                    letter_y: px(top + 14.0),
-                    words,
-                    words_x: px(text_x + badge + 5.0),
-                    x: px(x),
-                    y: px(top + 20.0),
-                    width: px(width),
-                    answered,
-                    answered_x: px(text_x),
-                    answered_y: px(top + 42.0),
-                    title: format!(
-                        "#{} process {} {} {} s {}",
-                        proof.index,
-                        process,
-                        proof.words,
-                        proof.span(),
-                        proof.outcome()
-                    ),
-                    index: proof.index,
-                });
-            }
-            self.picture.lanes.push(Label { y: px(self.y + 29.0), text: format!("p{process}") });
-            self.y += LANE * rows.len() as f64 + 2.0;
-        }
-    }
-
-    fn bar_extent(&self, proof: &Proof) -> (f64, f64) {
-        let x = self.axis.x(proof.from);
-        let ends = match (proof.outcome, proof.to) {
-            (Outcome::Info, _) | (_, None) => RIGHT,
-            (_, Some(to)) => self.axis.x(to),
-        };
-        (x.min(RIGHT - 4.0), (ends - x).max(4.0))
-    }
-
     /// How many operations ended when and how, in slices of the run.
     fn density(&mut self, history: &History) {
         const SLICES: usize = 160;
@@ -363,7 +321,7 @@ impl Canvas {
         self.y += DENSITY + 2.0;
     }
 
-    fn finish(mut self, label: String) -> String {
+    fn finish(mut self, title: &'static str, summary: String) -> String {
         let bottom = self.y + 3.0;
         let picture = &mut self.picture;
         for line in picture.edges.iter_mut().chain(&mut picture.marks) {
@@ -377,16 +335,8 @@ impl Canvas {
         picture.axis = px(bottom + 15.0);
         picture.axis_label = px(bottom + 15.0);
         picture.height = px(bottom + AXIS);
-        picture.label = label;
+        (picture.title, picture.summary) = (title, summary);
         self.picture.render().expect("writing to memory does not fail")
-    }
-}
-
-fn answer_words(proof: &Proof) -> String {
-    match (&proof.answered, &proof.error) {
-        (Some(answered), _) => format!("by {}", clipped(answered, 60)),
-        (None, Some(error)) => clipped(error, 60),
-        (None, None) => String::new(),
     }
 }
 

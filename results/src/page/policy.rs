@@ -13,6 +13,7 @@ pub const INDEX_SCRIPT: &str = include_str!("../../templates/switches.js");
 /// The script of a report.
 pub const REPORT_SCRIPT: &str = concat!(
     include_str!("../../templates/switches.js"),
+    include_str!("../../templates/edges.js"),
     include_str!("../../templates/payload.js"),
     include_str!("../../templates/drawing.js"),
     include_str!("../../templates/timeline.js"),

@@ -1,6 +1,6 @@
 //! The operations that prove an anomaly, and what was wrong with the cluster meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use shakedown_checkers::history::NEVER;
 use shakedown_checkers::{History, OperationId, Outcome};
@@ -70,8 +70,8 @@ pub struct Witness {
 impl Witness {
     /// Finds the operations of an anomaly. Nothing comes back for an anomaly without operations and without a moment.
     pub fn of(anomaly: &AnomalyRecord, history: &History, answers: &HashMap<u64, Answer<'_>>) -> Option<Witness> {
-        let wanted: HashMap<u64, usize> =
-            anomaly.operations.iter().enumerate().map(|(place, &index)| (index, place)).collect();
+        let named = named(anomaly);
+        let wanted: HashMap<u64, usize> = named.iter().enumerate().map(|(place, &index)| (index, place)).collect();
         let mut found: Vec<(usize, OperationId)> = history
             .operations()
             .filter_map(|operation| wanted.get(&operation.index()).map(|&place| (place, operation.id())))
@@ -80,12 +80,7 @@ impl Witness {
         found.dedup_by_key(|(place, _)| *place);
         let proofs: Vec<Proof> =
             found.into_iter().enumerate().map(|(n, (_, id))| proof(letter(n), id, history, answers)).collect();
-        let missing = anomaly
-            .operations
-            .iter()
-            .copied()
-            .filter(|index| proofs.iter().all(|proof| proof.index != *index))
-            .collect();
+        let missing = named.into_iter().filter(|index| proofs.iter().all(|proof| proof.index != *index)).collect();
         let (from, to) = match (proofs.iter().map(|proof| proof.from).min(), anomaly.at) {
             (Some(from), _) => {
                 let to = proofs.iter().map(|proof| proof.to.unwrap_or(proof.from)).max().unwrap_or(from);
@@ -108,6 +103,13 @@ impl Witness {
     }
 }
 
+/// The operations of an anomaly, each once: its own in the order of the record, then what else its edges name.
+fn named(anomaly: &AnomalyRecord) -> Vec<u64> {
+    let edges = anomaly.explanation.edges.iter().flat_map(|edge| [edge.from, edge.to]);
+    let mut seen = HashSet::new();
+    anomaly.operations.iter().copied().chain(edges).filter(|index| seen.insert(*index)).collect()
+}
+
 fn proof(letter: String, id: OperationId, history: &History, answers: &HashMap<u64, Answer<'_>>) -> Proof {
     let operation = history.operation(id);
     let words = operation_words(operation);
@@ -116,7 +118,7 @@ fn proof(letter: String, id: OperationId, history: &History, answers: &HashMap<u
         id,
         index: operation.index(),
         process: operation.process(),
-        short: clipped(&words, 48),
+        short: clipped(inside(&words), 48),
         words: shortened(&words, 160),
         from: operation.invoked_at().unwrap_or_default(),
         to: if operation.completed() == NEVER { None } else { operation.completed_at() },
@@ -124,6 +126,11 @@ fn proof(letter: String, id: OperationId, history: &History, answers: &HashMap<u
         answered: answers.get(&operation.index()).map(Answer::words),
         error: operation.error().map(|error| shortened(&error.to_string(), 160)),
     }
+}
+
+/// Of a transaction what it did: the picture has little room.
+fn inside(words: &str) -> &str {
+    words.strip_prefix("txn [").and_then(|rest| rest.strip_suffix(']')).unwrap_or(words)
 }
 
 /// `A` to `Z`, then `AA`.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use shakedown_checkers::{Anomaly, Edge, Fingerprint, History, Level, Undecided, Verdict};
-use shakedown_results::ExplanationRecord;
+use shakedown_checkers::{Anomaly, Fingerprint, History, Level, Undecided, Verdict};
+use shakedown_results::{ExplanationRecord, RuledOut};
 
 use super::question::{FINGERPRINT, Question};
 use crate::cli::{Status, Trouble, report};
@@ -23,8 +23,8 @@ pub(super) struct Answer {
     pub verdict: Verdict,
     pub ruled_out: Vec<Level>,
     pub strongest: Vec<Level>,
-    /// Of a fingerprint: the levels just above what held, each with the anomaly of the verdict that rules it out.
-    just_above: Vec<(Level, usize)>,
+    /// Of a fingerprint: the levels just above what held.
+    ruled_out_by: Vec<RuledOut>,
     /// Of a fingerprint.
     open: Vec<(Level, Undecided)>,
     /// Reads whose values count as not recorded.
@@ -51,7 +51,7 @@ impl Answer {
             verdict: Verdict::Valid,
             ruled_out: Vec::new(),
             strongest: Vec::new(),
-            just_above: Vec::new(),
+            ruled_out_by: Vec::new(),
             open: Vec::new(),
             unrecorded: 0,
             figures: Vec::new(),
@@ -77,14 +77,12 @@ impl Answer {
     /// A whole fingerprint: valid if nothing is broken.
     pub fn take(&mut self, fingerprint: Fingerprint) {
         let mut anomalies: Vec<Anomaly> = Vec::new();
-        for (level, anomaly) in fingerprint.just_above() {
-            let known = anomalies.iter().position(|other| other == anomaly);
-            let at = known.unwrap_or_else(|| {
+        for (_, anomaly) in fingerprint.just_above() {
+            if !anomalies.contains(anomaly) {
                 anomalies.push(anomaly.clone());
-                anomalies.len() - 1
-            });
-            self.just_above.push((level, at));
+            }
         }
+        self.ruled_out_by = judge::ruled_out_by(&fingerprint, &self.history);
         self.ruled_out = fingerprint.ruled_out();
         self.strongest = fingerprint.strongest();
         self.open = fingerprint.undecided().map(|(level, undecided)| (level, undecided.clone())).collect();
@@ -108,16 +106,6 @@ impl Answer {
     pub fn json(&self) -> Result<String, Trouble> {
         let names = |levels: &[Level]| levels.iter().map(|level| level.name()).collect();
         let anomalies = self.verdict.anomalies();
-        let by = |&(level, at): &(Level, usize)| {
-            let anomaly = &anomalies[at];
-            let index = |id| self.history.operation(id).index();
-            RuledOutLine {
-                level: level.name(),
-                anomaly: anomaly.name,
-                sentence: &anomaly.sentence,
-                operations: anomaly.operations().into_iter().map(index).collect(),
-            }
-        };
         let line = Line {
             schema: "shakedown/verdict/1",
             file: &self.file,
@@ -135,7 +123,7 @@ impl Answer {
             },
             unrecorded_reads: self.unrecorded,
             guessed: self.guessed.is_some(),
-            ruled_out_by: self.just_above.iter().map(by).collect(),
+            ruled_out_by: &self.ruled_out_by,
             figures: self.figures.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect(),
         };
         Ok(serde_json::to_string(&line)?)
@@ -187,8 +175,9 @@ impl Answer {
     fn tell_fingerprint(&self, lines: &mut Vec<String>) {
         let held = if self.strongest.is_empty() { "nothing".to_owned() } else { self.names_of_strongest() };
         lines.push(report::wrapped(&format!("strongest that held: {held}")));
-        for (level, at) in &self.just_above {
-            lines.push(report::wrapped(&format!("{}: broken ({})", level.name(), self.verdict.anomalies()[*at].name)));
+        if !self.ruled_out_by.is_empty() {
+            let above: Vec<String> = self.ruled_out_by.iter().map(report::ruled_out).collect();
+            lines.push(report::wrapped(&format!("broken just above: {}", above.join(", "))));
         }
         for (level, Undecided { reason }) in &self.open {
             lines.push(report::wrapped(&format!("{}: not decided: {reason}", level.name())));
@@ -211,19 +200,10 @@ struct Line<'a> {
     undecided: Option<&'a str>,
     unrecorded_reads: usize,
     guessed: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ruled_out_by: Vec<RuledOutLine<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ruled_out_by: &'a [RuledOut],
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     figures: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A level just above what held: operations by index.
-#[derive(Serialize)]
-struct RuledOutLine<'a> {
-    level: &'static str,
-    anomaly: &'static str,
-    sentence: &'a str,
-    operations: Vec<u64>,
 }
 
 /// An anomaly for machines: operations by index.
@@ -232,37 +212,19 @@ struct AnomalyLine<'a> {
     name: &'static str,
     operations: Vec<u64>,
     sentence: &'a str,
-    edges: Vec<EdgeLine<'a>>,
     why: &'a [String],
     sources: Vec<u64>,
     #[serde(flatten)]
     explanation: ExplanationRecord,
 }
 
-/// A dependency between two operations, by index.
-#[derive(Serialize)]
-struct EdgeLine<'a> {
-    from: u64,
-    to: u64,
-    kind: &'static str,
-    reason: &'a str,
-}
-
 impl<'a> AnomalyLine<'a> {
     fn of(anomaly: &'a Anomaly, consistency: &str, history: &History) -> AnomalyLine<'a> {
         let proof = judge::proved(anomaly, consistency, true, history);
-        let index = |id| history.operation(id).index();
-        let edge = |edge: &'a Edge| EdgeLine {
-            from: index(edge.from),
-            to: index(edge.to),
-            kind: edge.kind,
-            reason: &edge.reason,
-        };
         AnomalyLine {
             name: anomaly.name,
             operations: proof.operations,
             sentence: &anomaly.sentence,
-            edges: anomaly.edges.iter().map(edge).collect(),
             why: &anomaly.why,
             sources: proof.sources,
             explanation: proof.explanation,

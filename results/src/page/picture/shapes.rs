@@ -10,13 +10,17 @@ pub struct Picture {
     pub left: String,
     pub right: String,
     pub plot_width: String,
-    pub label: String,
+    pub title: &'static str,
+    pub summary: String,
+    /// Whether the patterns that fill operations and nodes are in this picture, or in one before it.
+    pub patterns: bool,
     pub strips: Vec<Strip>,
     pub tints: Vec<Rect>,
     pub edges: Vec<Line>,
     pub ticks: Vec<Tick>,
     pub lanes: Vec<Label>,
     pub bars: Vec<Bar>,
+    pub arrows: Vec<Arrow>,
     pub density: Vec<Rect>,
     pub density_label: Option<Label>,
     pub marks: Vec<Line>,
@@ -84,6 +88,24 @@ pub struct Bar {
     pub badge_width: String,
     pub title: String,
     pub index: u64,
+}
+
+/// What must come before what.
+pub struct Arrow {
+    pub class: &'static str,
+    pub mark: String,
+    pub title: String,
+    /// The line, from the one operation to the other.
+    pub line: String,
+    pub tip: String,
+    pub start_x: String,
+    pub start_y: String,
+    pub label: String,
+    pub label_x: String,
+    pub label_y: String,
+    pub plate_x: String,
+    pub plate_y: String,
+    pub plate_width: String,
 }
 
 impl Rect {
