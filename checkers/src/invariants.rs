@@ -23,7 +23,7 @@ mod objects;
 mod queue;
 pub mod saga;
 mod set;
-mod set_full;
+pub mod set_full;
 pub mod staleness;
 mod unique_ids;
 
@@ -32,6 +32,8 @@ use thiserror::Error;
 use crate::History;
 use crate::history::{Operation, Value};
 use crate::verdict::{Anomaly, Undecided, Verdict};
+
+use staleness::Distribution;
 
 /// A rule that histories can be held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +61,11 @@ pub enum Invariant {
 /// What a checker may be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Counter: the value at first; without it 0.
+    /// Counter: the value at first; without it 0. Staleness: what registers hold at first, beside nil.
     pub initial: Option<i64>,
     /// Bank: what all accounts hold together; without it, what most reads say.
     pub total: Option<i64>,
-    /// Bank: the accounts that every read must show; without it, an account that is missing counts as empty.
+    /// Bank: the accounts that every read must show; without it, those that most reads show.
     pub accounts: Option<Vec<Value>>,
     /// Bank: whether an account may be overdrawn.
     pub negative_balances: bool,
@@ -83,7 +85,8 @@ pub struct Options {
 pub struct Report {
     /// The answer.
     pub verdict: Verdict,
-    /// Counts by name, in a fixed order: `lost`, `recovered`. Those that end in `-ns` are nanoseconds.
+    /// Counts by name, in a fixed order: `lost`, `recovered`. Those that end in `-ns` are nanoseconds; those with `-p50`, `-p90`, `-p99` and
+    /// `-max` are a distribution.
     pub figures: Vec<(&'static str, u64)>,
 }
 
@@ -132,9 +135,12 @@ pub fn judge(history: &History, invariant: Invariant, options: &Options) -> Resu
         Invariant::Monotonic => monotonic::judge(history, options),
         Invariant::Staleness => staleness::judge(history, options),
     };
+    let nothing =
+        || format!("no operation succeeded that {} is about: expected {}", invariant.name(), invariant.judges());
     let verdict = match findings {
         Findings { anomalies, .. } if !anomalies.is_empty() => Verdict::Invalid(anomalies),
         Findings { undecided: Some(reason), .. } => Verdict::Unknown(Undecided { reason }),
+        Findings { judged: 0, .. } if !history.is_empty() => Verdict::Unknown(Undecided { reason: nothing() }),
         _ => Verdict::Valid,
     };
     Ok(Report { verdict, figures: findings.figures })
@@ -146,6 +152,8 @@ struct Findings {
     anomalies: Vec<Anomaly>,
     /// Why `valid` would say too much, if nothing is wrong.
     undecided: Option<String>,
+    /// How many answers were held against the rule: if none was, `valid` would say too much.
+    judged: usize,
     figures: Vec<(&'static str, u64)>,
 }
 
@@ -156,6 +164,20 @@ impl Findings {
             Some((_, count)) => *count += more as u64,
             None => self.figures.push((name, more as u64)),
         }
+    }
+
+    /// Raises a figure, if it is less.
+    fn at_least(&mut self, name: &'static str, value: u64) {
+        match self.figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, most)) => *most = value.max(*most),
+            None => self.figures.push((name, value)),
+        }
+    }
+
+    /// Tells a distribution by its hundredths, if it has any samples; the names belong to them.
+    fn tell(&mut self, names: [&'static str; 4], distribution: &Distribution) {
+        let told = names.into_iter().zip([50, 90, 99, 100]);
+        self.figures.extend(told.filter_map(|(name, percent)| Some((name, distribution.percentile(percent)?))));
     }
 }
 
@@ -232,6 +254,21 @@ impl Invariant {
         if fitting.next().is_some() { None } else { only }
     }
 
+    /// The invariant that a history is for although a model or a workload of transactions knows its functions, too: ask this before those guess.
+    ///
+    /// Long forks are read and written by `read` and `write` of micro-operations, `[[r 3 nil] [r 4 nil]]`, of which each key is written once
+    /// and alone. To a register such lists would be values. Where the function is `txn` the levels of transactions say more.
+    pub fn guess_before_models(history: &History) -> Option<Invariant> {
+        let mut shows = false;
+        for operation in history.operations() {
+            if !matches!(operation.function(), "read" | "write") || long_fork::writes(operation) > 1 {
+                return None;
+            }
+            shows |= long_fork::is_transaction(operation);
+        }
+        Some(Invariant::LongFork).filter(|invariant| shows && invariant.fits(history))
+    }
+
     /// Whether an operation is of this workload rather than of any other.
     fn shows_in(self, operation: Operation<'_>) -> bool {
         let function = operation.function();
@@ -255,6 +292,16 @@ impl Invariant {
             Invariant::UniqueIds => &["generate"],
             Invariant::Monotonic => &["read", "add", "inc", "increment"],
             Invariant::Staleness => &["read", "write"],
+        }
+    }
+
+    /// The functions whose answers are held against the rule, in words.
+    fn judges(self) -> &'static str {
+        match self {
+            Invariant::Queue => "dequeue or drain with outcome ok",
+            Invariant::UniqueIds => "generate with outcome ok",
+            Invariant::Monotonic => "read or increment with outcome ok and a number",
+            _ => "read with outcome ok and a value",
         }
     }
 

@@ -21,7 +21,7 @@ use crate::history::{EventPosition, NEVER, Operation, Outcome, Value};
 use crate::model::set::elements;
 
 use super::Findings;
-use super::objects::{Object, anomaly, began, ended, objects, others};
+use super::objects::{Object, anomaly, began, ended, objects, others, others_by_name};
 
 pub(super) fn judge(history: &History) -> Findings {
     let mut findings = Findings::default();
@@ -74,6 +74,7 @@ fn judge_object<'a>(object: &Object<'a>, findings: &mut Findings) {
         }
         return;
     };
+    findings.judged += 1;
     let seen: FxHashSet<&Value> = seen.into_iter().collect();
     let acknowledged = |adds: &&Adds<'a>| adds.acknowledged.is_some_and(|add| add.completed() < read.invoked());
     let lost: Vec<&Adds<'a>> = adds.iter().filter(acknowledged).filter(|adds| !seen.contains(adds.element)).collect();
@@ -90,7 +91,7 @@ fn judge_object<'a>(object: &Object<'a>, findings: &mut Findings) {
             first.element,
             read.process(),
             began(read),
-            others(lost.len(), "element"),
+            others_by_name(lost.len(), "element", lost.iter().map(|adds| adds.element)),
         );
         findings.anomalies.push(anomaly("lost-element", [add, read], sentence));
     }
