@@ -12,7 +12,8 @@
 //! *Method:* an element is lost if an add of it was acknowledged before the last read began, and the read does not show it. It is
 //! unexpected if the read shows it although no add of it that may have happened began before the read ended. It is recovered if
 //! nobody learned that its add happened, and it is there. *Source:* `jepsen.checker/set`, which takes a failed add for a
-//! possible one; here it did not happen. *Cost:* linear.
+//! possible one, and the last read to end for the last; here a failed add did not happen, and the last read is the last to begin.
+//! *Cost:* linear.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -16,6 +16,7 @@ mod planted;
 mod queue;
 mod saga;
 mod sets;
+mod sound;
 mod speed;
 mod staleness;
 mod unique_ids;
