@@ -135,12 +135,17 @@ pub fn judge(history: &History, invariant: Invariant, options: &Options) -> Resu
         Invariant::Monotonic => monotonic::judge(history, options),
         Invariant::Staleness => staleness::judge(history, options),
     };
-    let nothing =
-        || format!("no operation succeeded that {} is about: expected {}", invariant.name(), invariant.judges());
+    let asked = |operation: Operation<'_>| invariant.judges().contains(&operation.function());
+    let unanswered = || {
+        let functions = invariant.judges().join(" or ");
+        format!("no {functions} ended ok with an answer: nothing could be judged")
+    };
     let verdict = match findings {
         Findings { anomalies, .. } if !anomalies.is_empty() => Verdict::Invalid(anomalies),
         Findings { undecided: Some(reason), .. } => Verdict::Unknown(Undecided { reason }),
-        Findings { judged: 0, .. } if !history.is_empty() => Verdict::Unknown(Undecided { reason: nothing() }),
+        Findings { judged: 0, .. } if history.operations().any(asked) => {
+            Verdict::Unknown(Undecided { reason: unanswered() })
+        }
         _ => Verdict::Valid,
     };
     Ok(Report { verdict, figures: findings.figures })
@@ -295,13 +300,16 @@ impl Invariant {
         }
     }
 
-    /// The functions whose answers are held against the rule, in words.
-    fn judges(self) -> &'static str {
+    /// The functions whose answers are held against the rule. Where somebody asked and nobody was answered, `valid` would say too much.
+    fn judges(self) -> &'static [&'static str] {
         match self {
-            Invariant::Queue => "dequeue or drain with outcome ok",
-            Invariant::UniqueIds => "generate with outcome ok",
-            Invariant::Monotonic => "read or increment with outcome ok and a number",
-            _ => "read with outcome ok and a value",
+            Invariant::Queue => &["dequeue", "drain"],
+            Invariant::UniqueIds => &["generate"],
+            Invariant::Monotonic => &["read", "inc", "increment"],
+            Invariant::LongFork => &["read", "txn"],
+            Invariant::Bank | Invariant::Set | Invariant::SetFull | Invariant::Counter | Invariant::Staleness => {
+                &["read"]
+            }
         }
     }
 

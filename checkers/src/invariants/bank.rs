@@ -29,6 +29,9 @@ pub(super) fn judge(history: &History, options: &Options) -> Findings {
     for object in objects(history) {
         judge_object(&object, options, &mut findings);
     }
+    if findings.judged == 0 && !history.is_empty() {
+        findings.undecided = Some("no read of the accounts succeeded".to_owned());
+    }
     findings
 }
 
