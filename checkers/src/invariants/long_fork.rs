@@ -118,6 +118,9 @@ fn on_cycles(snapshots: &[Snapshot<'_>], keys: usize) -> Vec<usize> {
 /// How many snapshots a search for a short cycle starts at. Any cycle is a proof; a shorter one is easier to read.
 const STARTS: usize = 64;
 
+/// How many reads of a cycle a sentence tells.
+const TOLD: usize = 8;
+
 /// The longest cycle of which the shortest part is looked for.
 const LONGEST: usize = 1_000;
 
@@ -228,7 +231,10 @@ fn fork(object: &Object<'_>, snapshots: &[Snapshot<'_>], forked: &[usize], names
             format!("{who} but not the one to key {missed}")
         }
     });
-    let mut sentence = steps.collect::<Vec<_>>().join(", and ");
+    let mut sentence = steps.take(TOLD).collect::<Vec<_>>().join(", and ");
+    if cycle.len() > TOLD {
+        sentence += &format!(", and so on through {} reads and back to the first", cycle.len());
+    }
     if forked.len() > cycle.len() {
         sentence += &format!("; in all, {} different snapshots have no common order", forked.len());
     }

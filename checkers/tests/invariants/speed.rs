@@ -6,7 +6,7 @@ use shakedown_checkers::Value;
 use shakedown_checkers::invariants::atomic_commitment::{self, Event};
 use shakedown_checkers::invariants::{self, Invariant, Options, saga};
 
-use super::histories::{list, number, sequence};
+use super::histories::{Chance, list, number, sequence};
 
 const OPERATIONS: usize = 1_000_000;
 
@@ -54,6 +54,54 @@ fn long(invariant: Invariant) -> Vec<(&'static str, Value, Value)> {
             0 => ("write", number(n), number(n)),
             _ => ("read", nil.clone(), number((n / 2 * 2).saturating_sub(2 * (n % 9)))),
         }),
+    }
+}
+
+/// Histories that are wrong, or right, in the way that costs the most.
+fn hard() -> Vec<(&'static str, Invariant, Vec<(&'static str, Value, Value)>)> {
+    let part =
+        |key: usize, seen: bool| list([Value::text("r"), number(key), if seen { number(1) } else { Value::Nil }]);
+    let mut chance = Chance::of(1);
+    let read = |parts: Vec<Value>| ("read", Value::Nil, list(parts));
+    let random =
+        (0..100_000).map(|_| read((0..20).map(|_| chance.below(2_000)).map(|key| part(key, key % 2 == 0)).collect()));
+    let random: Vec<_> = random.collect();
+    let mut chance = Chance::of(2);
+    let forked = (0..100_000).map(|_| read((0..20).map(|_| part(chance.below(2_000), chance.one_in(2))).collect()));
+    // Each read sees one key and misses the next: a single cycle through all.
+    let ring = (0..50_000).map(|n| read(vec![part(n, true), part((n + 1) % 50_000, false)]));
+    let wide = (0..2_000).map(|n| read((0..2_000).map(|key| part(key, key < n)).collect()));
+    let lost = (0..500_000).map(|n| ("enqueue", number(n), Value::Nil)).chain([("drain", Value::Nil, list([]))]);
+    let twice = (0..1_000_000)
+        .map(|n| if n == 0 { ("enqueue", number(1), Value::Nil) } else { ("dequeue", Value::Nil, number(1)) });
+    let strange = (0..100_000).map(|n| ("read", Value::Nil, list((0..100).map(|nth| number(nth + n % 7)))));
+    let low = (0..1_000_000)
+        .map(|n| if n % 2 == 0 { ("add", number(1), Value::Nil) } else { ("read", Value::Nil, number(0)) });
+    let old = (0..1_000_000)
+        .map(|n| if n % 2 == 0 { ("write", number(n), Value::Nil) } else { ("read", Value::Nil, number(0)) });
+    vec![
+        ("two kinds of keys", Invariant::LongFork, random),
+        ("forks everywhere", Invariant::LongFork, forked.collect()),
+        ("one long cycle", Invariant::LongFork, ring.collect()),
+        ("2,000 keys in each read", Invariant::LongFork, wide.collect()),
+        ("all lost", Invariant::Queue, lost.collect()),
+        ("one element again and again", Invariant::Queue, twice.collect()),
+        ("strangers in each read", Invariant::SetFull, strange.collect()),
+        ("all too low", Invariant::Counter, low.collect()),
+        ("all stale", Invariant::Staleness, old.collect()),
+    ]
+}
+
+#[test]
+#[ignore = "it tells times, and proves nothing"]
+fn a_million_operations_of_the_worst_kind() {
+    for (what, invariant, ops) in hard() {
+        let history = sequence(&ops);
+        let begun = Instant::now();
+        let options = Options { linearizable: true, max_versions: Some(0), ..Options::default() };
+        let report = invariants::judge(&history, invariant, &options).expect("it fits");
+        let (name, word) = (invariant.name(), report.verdict.word());
+        eprintln!("{name}, {what}: {} operations, {word} in {:.2} s", history.len(), begun.elapsed().as_secs_f64());
     }
 }
 
