@@ -10,8 +10,11 @@ use super::histories::{Chance, list, number, sequence};
 
 const OPERATIONS: usize = 1_000_000;
 
+/// Function, argument, result: one after another.
+type Operations = Vec<(&'static str, Value, Value)>;
+
 /// A right history of so many operations, as hard as the workload makes it.
-fn long(invariant: Invariant) -> Vec<(&'static str, Value, Value)> {
+fn long(invariant: Invariant) -> Operations {
     let nil = Value::Nil;
     let each = |of: &dyn Fn(usize) -> (&'static str, Value, Value)| (0..OPERATIONS).map(of).collect();
     match invariant {
@@ -58,7 +61,7 @@ fn long(invariant: Invariant) -> Vec<(&'static str, Value, Value)> {
 }
 
 /// Histories that are wrong, or right, in the way that costs the most.
-fn hard() -> Vec<(&'static str, Invariant, Vec<(&'static str, Value, Value)>)> {
+fn hard() -> Vec<(&'static str, Invariant, Operations)> {
     let part =
         |key: usize, seen: bool| list([Value::text("r"), number(key), if seen { number(1) } else { Value::Nil }]);
     let mut chance = Chance::of(1);
