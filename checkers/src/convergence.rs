@@ -8,7 +8,8 @@
 //! what is read before the quiet.
 //!
 //! *Method:* of the reads that were invoked after a given event, those of one key must agree, and their value must be the
-//! initial one or that of a write that did not fail. Fewer than two reads of a key prove nothing. *Cost:* linear.
+//! initial one or that of a write that did not fail and began before. Fewer than two reads of a key prove nothing. Where a write of a key
+//! ended only after that event, its reads count from there on; where nobody knows how a later one ended, nothing is quiet. *Cost:* linear.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,76 +17,124 @@ use crate::History;
 use crate::history::{EventPosition, Operation, OperationId, Outcome, Value, ValueId};
 use crate::verdict::{Anomaly, Undecided, Verdict};
 
-/// Decides whether the reads invoked at or after `quiet` agree, key by key. `unknown` if there are none.
-///
-/// Knows `read`, `write` and `cas`; other functions are no business of it.
-pub fn check(history: &History, quiet: EventPosition) -> Verdict {
-    let mut finals: FxHashMap<Option<ValueId>, Vec<Operation<'_>>> = FxHashMap::default();
-    let mut keys = Vec::new();
-    let last_reads = |operation: &Operation<'_>| {
-        operation.function() == "read" && operation.outcome() == Outcome::Ok && operation.invoked() >= quiet
-    };
-    for read in history.operations().filter(last_reads) {
-        let reads = finals.entry(read.key_id()).or_default();
-        if reads.is_empty() {
-            keys.push(read.key_id());
-        }
-        reads.push(read);
-    }
-    if keys.is_empty() {
-        return Verdict::Unknown(Undecided { reason: "nothing was read after healing".to_owned() });
-    }
-    let mut touched: Vec<Option<ValueId>> = history.operations().map(Operation::key_id).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    let alone = touched.into_iter().find(|key| finals.get(key).is_none_or(|reads| reads.len() < 2));
-    let written = written(history);
-    let mut anomalies = Vec::new();
-    for key in keys {
-        let reads = &finals[&key];
-        let first = reads[0];
-        let place = key.map(|key| format!("key {}", history.value(key))).unwrap_or("the object".to_owned());
-        if let Some(other) = reads.iter().find(|read| read.result_id() != first.result_id()) {
-            anomalies.push(anomaly(
-                "divergence",
-                &[first, *other],
-                format!(
-                    "after healing, process {} read {} from {place} and process {} read {}",
-                    first.process(),
-                    first.result(),
-                    other.process(),
-                    other.result()
-                ),
-            ));
-        } else if *first.result() != Value::Nil && !written.contains(&(key, first.result().clone())) {
-            anomalies.push(anomaly(
-                "garbage-read",
-                &[first],
-                format!("after healing, {place} holds {}, which nobody wrote", first.result()),
-            ));
-        }
-    }
-    match alone {
-        _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
-        Some(key) => {
-            let key = key.map(|key| format!("key {}", history.value(key))).unwrap_or("the object".to_owned());
-            Verdict::Unknown(Undecided { reason: format!("fewer than two reads of {key} succeeded after healing") })
-        }
-        None => Verdict::Valid,
-    }
+/// The event from which on no fault began or ended: what [`check`] takes, if the history tells what the nemesis did. It is 0 if there were
+/// no faults.
+pub fn after_faults(history: &History) -> EventPosition {
+    history.nemesis().last().map_or(0, |fault| fault.position.saturating_add(1))
 }
 
-/// What each key may hold in the end.
-fn written(history: &History) -> FxHashSet<(Option<ValueId>, Value)> {
-    let mut written = FxHashSet::default();
-    for operation in history.operations().filter(|operation| operation.outcome() != Outcome::Fail) {
-        match (operation.function(), operation.argument().as_pair()) {
-            ("write", _) => written.insert((operation.key_id(), operation.argument().clone())),
-            ("cas", Some((_, new))) => written.insert((operation.key_id(), new.clone())),
-            _ => false,
-        };
+/// Decides whether the reads invoked at or after `quiet` agree, key by key. `unknown` if there are fewer than two of some key.
+///
+/// Knows what `read`, `write` and `cas` do; where a key is changed by other functions, its reads must agree, whatever they answer.
+pub fn check(history: &History, quiet: EventPosition) -> Verdict {
+    let mut places: FxHashMap<Option<ValueId>, usize> = FxHashMap::default();
+    let mut objects: Vec<Object<'_>> = Vec::new();
+    for operation in history.operations() {
+        let at = *places.entry(operation.key_id()).or_insert_with(|| {
+            objects.push(Object { key: operation.key_id(), quiet, ..Object::default() });
+            objects.len() - 1
+        });
+        objects[at].note(operation, quiet);
     }
-    written
+    let mut anomalies = Vec::new();
+    let mut undecided = None;
+    for object in &mut objects {
+        let quiet = object.quiet;
+        object.reads.retain(|read| read.invoked() >= quiet);
+        let place = object.key.map_or("the object".to_owned(), |key| format!("key {}", history.value(key)));
+        match object.judge(history, &place) {
+            Err(reason) => undecided = undecided.or(Some(reason)),
+            Ok(anomaly) => anomalies.extend(anomaly),
+        }
+    }
+    if !anomalies.is_empty() {
+        return Verdict::Invalid(anomalies);
+    }
+    if objects.iter().all(|object| object.reads.is_empty()) {
+        undecided = Some("nothing was read after healing".to_owned());
+    }
+    undecided.map_or(Verdict::Valid, |reason| Verdict::Unknown(Undecided { reason }))
+}
+
+/// What happened to one key.
+#[derive(Default)]
+struct Object<'a> {
+    key: Option<ValueId>,
+    /// From which event on nobody writes.
+    quiet: EventPosition,
+    /// A write of unknown outcome that began after healing.
+    uncertain: Option<Operation<'a>>,
+    /// Those invoked when all was healed.
+    reads: Vec<Operation<'a>>,
+    /// What may have been written, and when the first such write began.
+    written: FxHashMap<ValueId, EventPosition>,
+    /// Whether functions changed it of which this file does not know what they do.
+    is_strange: bool,
+}
+
+impl<'a> Object<'a> {
+    fn note(&mut self, operation: Operation<'a>, healed: EventPosition) {
+        if operation.function() == "read" {
+            if operation.outcome() == Outcome::Ok && operation.invoked() >= healed {
+                self.reads.push(operation);
+            }
+            return;
+        }
+        match operation.outcome() {
+            Outcome::Fail => return,
+            Outcome::Ok => self.quiet = self.quiet.max(operation.completed()),
+            Outcome::Info if operation.invoked() >= healed => self.uncertain = self.uncertain.or(Some(operation)),
+            Outcome::Info => {}
+        }
+        let new = match (operation.function(), operation.argument().as_pair()) {
+            ("write", _) => Some(operation.argument_id()),
+            // What nobody read and nobody else wrote has no id of its own, and cannot be answered.
+            ("cas", Some((_, new))) => operation.history().id_of(new),
+            _ => {
+                self.is_strange = true;
+                None
+            }
+        };
+        if let Some(new) = new {
+            self.written.entry(new).or_insert(operation.invoked());
+        }
+    }
+
+    /// What is wrong, or why nobody knows.
+    fn judge(&self, history: &History, place: &str) -> Result<Option<Anomaly>, String> {
+        if let Some(write) = self.uncertain {
+            let (process, index) = (write.process(), write.index());
+            return Err(format!(
+                "process {process} changed {place} after healing (operation {index}), and nobody knows when"
+            ));
+        }
+        let values: FxHashSet<ValueId> = self.reads.iter().map(|read| read.result_id()).collect();
+        let may_be = |read: &Operation<'_>| {
+            let written = self.written.get(&read.result_id()).is_some_and(|began| *began < read.completed());
+            self.is_strange || *read.result() == Value::Nil || written
+        };
+        let first = self.reads.first();
+        let told = |read: &Operation<'_>| format!("process {} read {}", read.process(), read.result());
+        if let (Some(first), Some(other)) =
+            (first, self.reads.iter().find(|r| Some(r.result_id()) != first.map(|f| f.result_id())))
+        {
+            let rest =
+                if values.len() > 2 { format!("; in all, there were {} answers", values.len()) } else { String::new() };
+            let sentence = format!("after healing, {} from {place} and {}{rest}", told(first), told(other));
+            return Ok(Some(anomaly("divergence", &[*first, *other], sentence)));
+        }
+        if let Some(garbage) = self.reads.iter().find(|read| !may_be(read)) {
+            let sentence = format!(
+                "after healing, {place} holds {}, which nobody had written",
+                history.value(garbage.result_id())
+            );
+            return Ok(Some(anomaly("garbage-read", &[*garbage], sentence)));
+        }
+        match self.reads.len() {
+            0 | 1 => Err(format!("fewer than two reads of {place} succeeded after healing")),
+            _ => Ok(None),
+        }
+    }
 }
 
 fn anomaly(name: &'static str, operations: &[Operation<'_>], sentence: String) -> Anomaly {
@@ -118,6 +167,40 @@ mod tests {
         assert_eq!(judge("1", "1"), Verdict::Valid);
         assert_eq!(judge("1", "null").anomalies()[0].name, "divergence");
         assert_eq!(judge("9", "9").anomalies()[0].name, "garbage-read");
+    }
+
+    fn judged(lines: &[(u32, &str, &str, &str)]) -> Verdict {
+        let line = |(process, kind, f, value): &(u32, &str, &str, &str)| {
+            format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n")
+        };
+        let text: String = lines.iter().map(line).collect();
+        check(&read("test", text.as_bytes()).unwrap(), 0)
+    }
+
+    #[test]
+    fn what_other_objects_answer_is_no_garbage() {
+        let add = [(0, "invoke", "add", "1"), (0, "ok", "add", "1")];
+        let read = |process, value| [(process, "invoke", "read", "null"), (process, "ok", "read", value)];
+        assert_eq!(judged(&[add, read(1, "[1]"), read(2, "[1]")].concat()), Verdict::Valid);
+        assert_eq!(judged(&[add, read(1, "[1]"), read(2, "[]")].concat()).anomalies()[0].name, "divergence");
+    }
+
+    #[test]
+    fn reads_count_from_the_last_write_on() {
+        let read = |process, value| [(process, "invoke", "read", "null"), (process, "ok", "read", value)];
+        let write = |kind| [(0, "invoke", "write", "1"), (0, kind, "write", "1")];
+        let early = [read(1, "null"), write("ok"), read(2, "1")].concat();
+        assert_eq!(judged(&early).word(), "unknown", "one read is left");
+        assert_eq!(judged(&[early, read(1, "1").to_vec()].concat()), Verdict::Valid);
+        assert_eq!(judged(&[read(1, "null"), write("info"), read(2, "1")].concat()).word(), "unknown");
+        assert_eq!(judged(&[read(1, "1"), read(2, "1"), write("fail")].concat()).anomalies()[0].name, "garbage-read");
+    }
+
+    #[test]
+    fn faults_end_before_it_is_quiet() {
+        let text = "{:process :nemesis, :type :info, :f :heal}\n{:process 0, :type :invoke, :f :read, :value nil}";
+        assert_eq!(after_faults(&read("test", text.as_bytes()).unwrap()), 1);
+        assert_eq!(after_faults(&History::default()), 0);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod objects;
 mod queue;
 pub mod saga;
 mod set;
-mod set_full;
+pub mod set_full;
 pub mod staleness;
 mod unique_ids;
 
@@ -32,6 +32,8 @@ use thiserror::Error;
 use crate::History;
 use crate::history::{Operation, Value};
 use crate::verdict::{Anomaly, Undecided, Verdict};
+
+use staleness::Distribution;
 
 /// A rule that histories can be held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +61,11 @@ pub enum Invariant {
 /// What a checker may be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Counter: the value at first; without it 0.
+    /// Counter: the value at first; without it 0. Staleness: what registers hold at first, beside nil.
     pub initial: Option<i64>,
     /// Bank: what all accounts hold together; without it, what most reads say.
     pub total: Option<i64>,
-    /// Bank: the accounts that every read must show; without it, an account that is missing counts as empty.
+    /// Bank: the accounts that every read must show; without it, those that most reads show.
     pub accounts: Option<Vec<Value>>,
     /// Bank: whether an account may be overdrawn.
     pub negative_balances: bool,
@@ -83,7 +85,8 @@ pub struct Options {
 pub struct Report {
     /// The answer.
     pub verdict: Verdict,
-    /// Counts by name, in a fixed order: `lost`, `recovered`. Those that end in `-ns` are nanoseconds.
+    /// Counts by name, in a fixed order: `lost`, `recovered`. Those that end in `-ns` are nanoseconds; those with `-p50`, `-p90`, `-p99` and
+    /// `-max` are a distribution.
     pub figures: Vec<(&'static str, u64)>,
 }
 
@@ -132,9 +135,17 @@ pub fn judge(history: &History, invariant: Invariant, options: &Options) -> Resu
         Invariant::Monotonic => monotonic::judge(history, options),
         Invariant::Staleness => staleness::judge(history, options),
     };
+    let asked = |operation: Operation<'_>| invariant.judges().contains(&operation.function());
+    let unanswered = || {
+        let functions = invariant.judges().join(" or ");
+        format!("no {functions} ended ok with an answer: nothing could be judged")
+    };
     let verdict = match findings {
         Findings { anomalies, .. } if !anomalies.is_empty() => Verdict::Invalid(anomalies),
         Findings { undecided: Some(reason), .. } => Verdict::Unknown(Undecided { reason }),
+        Findings { judged: 0, .. } if history.operations().any(asked) => {
+            Verdict::Unknown(Undecided { reason: unanswered() })
+        }
         _ => Verdict::Valid,
     };
     Ok(Report { verdict, figures: findings.figures })
@@ -146,6 +157,8 @@ struct Findings {
     anomalies: Vec<Anomaly>,
     /// Why `valid` would say too much, if nothing is wrong.
     undecided: Option<String>,
+    /// How many answers were held against the rule: if none was, `valid` would say too much.
+    judged: usize,
     figures: Vec<(&'static str, u64)>,
 }
 
@@ -156,6 +169,20 @@ impl Findings {
             Some((_, count)) => *count += more as u64,
             None => self.figures.push((name, more as u64)),
         }
+    }
+
+    /// Raises a figure, if it is less.
+    fn at_least(&mut self, name: &'static str, value: u64) {
+        match self.figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, most)) => *most = value.max(*most),
+            None => self.figures.push((name, value)),
+        }
+    }
+
+    /// Tells a distribution by its hundredths, if it has any samples; the names belong to them.
+    fn tell(&mut self, names: [&'static str; 4], distribution: &Distribution) {
+        let told = names.into_iter().zip([50, 90, 99, 100]);
+        self.figures.extend(told.filter_map(|(name, percent)| Some((name, distribution.percentile(percent)?))));
     }
 }
 
@@ -232,6 +259,26 @@ impl Invariant {
         if fitting.next().is_some() { None } else { only }
     }
 
+    /// The invariant that a history is for although a model or a workload of transactions knows its functions, too: ask this before those
+    /// guess.
+    ///
+    /// Banks are read by snapshots, maps of accounts, which nobody wrote. Long forks are read and written by `read` and `write` of micro-operations,
+    /// `[[r 3 nil] [r 4 nil]]`, of which each key is written once and alone. To a register such maps and lists would be values. Where the function
+    /// is `txn` the levels of transactions say more.
+    pub fn guess_before_models(history: &History) -> Option<Invariant> {
+        let (mut accounts, mut forks) = (false, false);
+        for operation in history.operations() {
+            if !matches!(operation.function(), "read" | "write" | "transfer") || long_fork::writes(operation) > 1 {
+                return None;
+            }
+            accounts |= Invariant::Bank.shows_in(operation);
+            forks |= long_fork::is_transaction(operation);
+        }
+        let fits =
+            |shows: bool, invariant: Invariant| Some(invariant).filter(|invariant| shows && invariant.fits(history));
+        fits(accounts, Invariant::Bank).or_else(|| fits(forks, Invariant::LongFork))
+    }
+
     /// Whether an operation is of this workload rather than of any other.
     fn shows_in(self, operation: Operation<'_>) -> bool {
         let function = operation.function();
@@ -255,6 +302,19 @@ impl Invariant {
             Invariant::UniqueIds => &["generate"],
             Invariant::Monotonic => &["read", "add", "inc", "increment"],
             Invariant::Staleness => &["read", "write"],
+        }
+    }
+
+    /// The functions whose answers are held against the rule. Where somebody asked and nobody was answered, `valid` would say too much.
+    fn judges(self) -> &'static [&'static str] {
+        match self {
+            Invariant::Queue => &["dequeue", "drain"],
+            Invariant::UniqueIds => &["generate"],
+            Invariant::Monotonic => &["read", "inc", "increment"],
+            Invariant::LongFork => &["read", "txn"],
+            Invariant::Bank | Invariant::Set | Invariant::SetFull | Invariant::Counter | Invariant::Staleness => {
+                &["read"]
+            }
         }
     }
 

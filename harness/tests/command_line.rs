@@ -345,10 +345,14 @@ fn what_cannot_be_decided_of_a_model_is_refused_with_what_can() {
     let folder = folder();
     for (model, consistency, expected) in [
         ("kv", "serializable", "serializable is not decided of kv: expected --consistency linearizable, sequential"),
-        ("stack", "causal", "causal is not decided of stack: expected --consistency linearizable or fingerprint"),
+        (
+            "stack",
+            "causal",
+            "causal is not decided of stack: expected --consistency linearizable, eventual or fingerprint",
+        ),
         ("bank", "causal", "causal is not decided of bank: expected --consistency invariant"),
         ("list-append", "pram", "pram is not decided of list-append: expected --consistency a level of transactions"),
-        ("kv", "eventual", "`eventual` is judged by `shakedown run`"),
+        ("list-append", "eventual", "eventual is not decided of list-append: expected --consistency a level"),
         ("kv", "strong", "there is no consistency \"strong\"; there are read-uncommitted"),
     ] {
         let refused = trouble(folder.path(), &["check", "--model", model, "--consistency", consistency, "h"]);

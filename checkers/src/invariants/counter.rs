@@ -28,6 +28,9 @@ pub(super) fn judge(history: &History, options: &Options) -> Findings {
     findings
 }
 
+/// So many operations that pull a counter back are shown beside a proof, or none.
+const SHOWN: usize = 64;
+
 fn judge_object(object: &Object<'_>, initial: i128, findings: &mut Findings) {
     let changes: Vec<(Operation<'_>, i128)> =
         object.operations.iter().filter_map(|operation| Some((*operation, amount(*operation)?))).collect();
@@ -39,6 +42,7 @@ fn judge_object(object: &Object<'_>, initial: i128, findings: &mut Findings) {
     let (mut low, mut high) = (Vec::new(), Vec::new());
     for read in object.completed("read") {
         let Value::Int(value) = *read.result() else { continue };
+        findings.judged += 1;
         findings.count("reads", 1);
         let (must, may) = (certain.before(read.invoked()), possible.before(read.completed()));
         let (least, greatest) = (initial + must.added + may.taken, initial + may.added + must.taken);
@@ -62,14 +66,24 @@ fn judge_object(object: &Object<'_>, initial: i128, findings: &mut Findings) {
             began(read),
             others(wrong.len(), "read"),
         );
-        let mut proof = pushing(&changes, read, sign, initial - i128::from(*value));
+        // Whatever else may have happened can only have pulled it back.
+        let back = possible.before(read.completed());
+        let pulled = if sign > 0 { back.taken } else { back.added };
+        let mut proof = pushing(&changes, read, sign, initial + pulled - i128::from(*value));
         proof.push(read);
-        findings.anomalies.push(anomaly(name, proof, sentence));
+        let mut wrong = anomaly(name, proof, sentence);
+        let pulls = |(change, amount): &&(Operation<'_>, i128)| {
+            change.outcome() != Outcome::Fail && change.invoked() < read.completed() && amount * sign < 0
+        };
+        if changes.iter().filter(pulls).take(SHOWN + 1).count() <= SHOWN {
+            wrong.sources = changes.iter().filter(pulls).map(|(change, _)| change.id()).collect();
+        }
+        findings.anomalies.push(wrong);
     }
 }
 
-/// The fewest acknowledged changes that push the counter past what was read: with `sign` 1 above it, with -1 below. `off` is how far it
-/// was past it at first.
+/// The fewest acknowledged changes that push the counter past what was read: with `sign` 1 above it, with -1 below. `off` is what it holds without
+/// them, less what was read.
 fn pushing<'a>(changes: &[(Operation<'a>, i128)], read: Operation<'_>, sign: i128, off: i128) -> Vec<Operation<'a>> {
     let counts = |(change, amount): &&(Operation<'_>, i128)| {
         change.outcome() == Outcome::Ok && change.completed() < read.invoked() && amount * sign > 0

@@ -1,4 +1,4 @@
-//! **Long fork**: no two reads see two writes in opposite orders.
+//! **Long fork**: there is one order of all writes, and every read sees the beginning of it.
 //!
 //! ```text
 //!   p0  ├─ write x=1 ─┤            p2  ├─ read x=1 y=nil ─┤
@@ -8,76 +8,249 @@
 //! *When to ask for it rather than for its neighbours:* it is what parallel snapshot isolation allows and snapshot isolation does not. It needs no
 //! real time, and keys that are written once each.
 //!
-//! *Method:* each read says "x before y" of every key x that it saw written and y that it did not. Two reads that say the opposite are
-//! a fork. Reads that saw the same are judged once, so that in a history without a fork a group of g keys has
-//! at most g + 1 different ones. *Source:* `jepsen.tests.long-fork`; here groups of keys may overlap. *Cost:* linear in what is read.
+//! *Method:* a read comes after the writes that it saw, and before those that it did not: keys and reads are a graph, and a fork is a cycle
+//! in it. Where keys are read in groups, a cycle is two reads; where groups overlap, it may take more. Reads that saw the same are one.
+//! Keys and reads that lie on no cycle are taken away until none is left, or a shortest cycle is looked for among the rest.
+//! *Source:* `jepsen.tests.long-fork`, which compares the reads of a group two by two. *Cost:* linear in what is read.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
+
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::History;
-use crate::history::{Operation, Outcome, Value};
+use crate::history::{Operation, Outcome, Value, ValueId};
 
 use super::Findings;
-use super::objects::{anomaly, ended, others};
+use super::objects::{Object, anomaly, ended, objects};
+
+/// A different set of keys seen and missed, with the first read that had it.
+struct Snapshot<'a> {
+    read: Operation<'a>,
+    /// Each key that it read, by number, and whether the read saw its write.
+    keys: Box<[(u32, bool)]>,
+}
 
 pub(super) fn judge(history: &History) -> Findings {
     let mut findings = Findings::default();
-    let mut keys: FxHashMap<&Value, u32> = FxHashMap::default();
-    let mut snapshots: FxHashSet<Vec<(u32, bool)>> = FxHashSet::default();
-    let mut before: FxHashMap<(u32, u32), Operation<'_>> = FxHashMap::default();
-    let mut forks = Vec::new();
-    for read in history.operations().filter(|operation| operation.outcome() == Outcome::Ok) {
-        let mut snapshot: Vec<(u32, bool)> = Vec::new();
-        for (key, value) in parts(read.result()).filter(|(kind, ..)| is_read(kind)).map(|(_, key, value)| (key, value))
-        {
-            let next = keys.len() as u32;
-            snapshot.push((*keys.entry(key).or_insert(next), *value != Value::Nil));
-        }
-        if snapshot.is_empty() {
-            continue;
-        }
-        findings.count("reads", 1);
-        snapshot.sort_unstable();
-        snapshot.dedup();
-        if snapshots.contains(&snapshot) {
-            continue;
-        }
-        let (seen, missed): (Vec<(u32, bool)>, _) = snapshot.iter().copied().partition(|(_, seen)| *seen);
-        let pairs = seen.iter().flat_map(|(x, _)| missed.iter().map(move |(y, _)| (*x, *y)));
-        let mut fork = None;
-        for (x, y) in pairs {
-            before.entry((x, y)).or_insert(read);
-            fork = fork.or_else(|| before.get(&(y, x)).map(|other| (*other, read, x, y)));
-        }
-        forks.extend(fork);
-        snapshots.insert(snapshot);
-    }
-    findings.count("snapshots", snapshots.len());
-    findings.count("forks", forks.len());
-    if let Some((other, read, x, y)) = forks.first().copied() {
-        let named = |wanted: u32| keys.iter().find(|(_, at)| **at == wanted).map_or(&Value::Nil, |(key, _)| *key);
-        let (x, y) = (named(x), named(y));
-        let sentence = format!(
-            "process {} saw the write to key {x} {} but not the one to key {y}, and process {} saw the one to {y} {} but not the one to {x}{}",
-            read.process(),
-            ended(read),
-            other.process(),
-            ended(other),
-            others(forks.len(), "snapshot"),
-        );
-        let mut fork = anomaly("long-fork", [other, read], sentence);
-        let writes = history.operations().filter(|operation| {
-            operation.outcome() != Outcome::Fail
-                && parts(operation.argument()).any(|(kind, key, _)| is_write(kind) && (key == x || key == y))
-        });
-        fork.sources = writes.map(Operation::id).collect();
-        findings.anomalies.push(fork);
+    for object in objects(history) {
+        judge_object(&object, &mut findings);
     }
     findings
 }
 
+fn judge_object(object: &Object<'_>, findings: &mut Findings) {
+    let mut numbers: FxHashMap<&Value, u32> = FxHashMap::default();
+    let mut names: Vec<&Value> = Vec::new();
+    let mut snapshots: IndexMap<Box<[(u32, bool)]>, Operation<'_>, FxBuildHasher> = IndexMap::default();
+    let (mut reads, mut early, mut late) = (0, 0, 0);
+    for read in object.operations.iter().copied().filter(|operation| operation.outcome() == Outcome::Ok) {
+        let mut keys: Vec<(u32, bool)> = Vec::new();
+        for (_, key, value) in parts(read.result()).filter(|(kind, ..)| is_read(kind)) {
+            let number = *numbers.entry(key).or_insert_with(|| {
+                names.push(key);
+                names.len() as u32 - 1
+            });
+            keys.push((number, *value != Value::Nil));
+        }
+        if keys.is_empty() {
+            continue;
+        }
+        reads += 1;
+        early += usize::from(keys.iter().all(|(_, seen)| !seen));
+        late += usize::from(keys.iter().all(|(_, seen)| *seen));
+        keys.sort_unstable();
+        keys.dedup();
+        snapshots.entry(keys.into_boxed_slice()).or_insert(read);
+    }
+    let snapshots: Vec<Snapshot<'_>> = snapshots.into_iter().map(|(keys, read)| Snapshot { read, keys }).collect();
+    findings.judged += reads;
+    findings.count("reads", reads);
+    findings.count("early-reads", early);
+    findings.count("late-reads", late);
+    findings.count("snapshots", snapshots.len());
+    let forked = on_cycles(&snapshots, names.len());
+    findings.count("forked", forked.len());
+    if !forked.is_empty() {
+        findings.anomalies.push(fork(object, &snapshots, &forked, &names));
+    }
+}
+
+/// The snapshots from which keys and snapshots lead on without an end, forwards and backwards: all on cycles, and what is between cycles.
+fn on_cycles(snapshots: &[Snapshot<'_>], keys: usize) -> Vec<usize> {
+    let mut alive = vec![true; snapshots.len()];
+    for forwards in [true, false] {
+        let mut of_key: Vec<Vec<u32>> = vec![Vec::new(); keys];
+        let mut before_key = vec![0u32; keys];
+        let mut before_snapshot = vec![0u32; snapshots.len()];
+        for (at, snapshot) in snapshots.iter().enumerate().filter(|(at, _)| alive[*at]) {
+            for &(key, seen) in &*snapshot.keys {
+                if seen == forwards {
+                    before_snapshot[at] += 1;
+                    of_key[key as usize].push(at as u32);
+                } else {
+                    before_key[key as usize] += 1;
+                }
+            }
+        }
+        let mut free_keys: Vec<usize> = (0..keys).filter(|key| before_key[*key] == 0).collect();
+        let mut free: Vec<usize> = (0..snapshots.len()).filter(|at| alive[*at] && before_snapshot[*at] == 0).collect();
+        loop {
+            if let Some(at) = free.pop() {
+                alive[at] = false;
+                for &(key, _) in snapshots[at].keys.iter().filter(|(_, seen)| *seen != forwards) {
+                    before_key[key as usize] -= 1;
+                    free_keys.extend(Some(key as usize).filter(|key| before_key[*key] == 0));
+                }
+            } else if let Some(key) = free_keys.pop() {
+                for at in std::mem::take(&mut of_key[key]).into_iter().map(|at| at as usize) {
+                    before_snapshot[at] -= 1;
+                    free.extend(Some(at).filter(|at| before_snapshot[*at] == 0));
+                }
+            } else {
+                break;
+            }
+        }
+    }
+    (0..snapshots.len()).filter(|at| alive[*at]).collect()
+}
+
+/// How many snapshots a search for a short cycle starts at. Any cycle is a proof; a shorter one is easier to read.
+const STARTS: usize = 64;
+
+/// How many reads of a cycle a sentence tells.
+const TOLD: usize = 8;
+
+/// The longest cycle of which the shortest part is looked for.
+const LONGEST: usize = 1_000;
+
+/// Some snapshots, and who of them saw each key.
+struct Graph<'a> {
+    snapshots: &'a [Snapshot<'a>],
+    among: &'a [usize],
+    seen_by: Vec<Vec<u32>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(snapshots: &'a [Snapshot<'a>], among: &'a [usize], keys: usize) -> Graph<'a> {
+        let mut seen_by: Vec<Vec<u32>> = vec![Vec::new(); keys];
+        for &at in among {
+            for &(key, _) in snapshots[at].keys.iter().filter(|(_, seen)| *seen) {
+                seen_by[key as usize].push(at as u32);
+            }
+        }
+        Graph { snapshots, among, seen_by }
+    }
+
+    /// Where snapshots lead on to: over each key that this one missed, to those that saw it.
+    fn after(&self, at: usize) -> impl Iterator<Item = (u32, &[u32])> {
+        let missed = self.snapshots[at].keys.iter().filter(|(_, seen)| !seen);
+        missed.map(|(key, _)| (*key, self.seen_by[*key as usize].as_slice()))
+    }
+
+    /// A snapshot on a cycle: who goes on and on comes back.
+    fn on_a_cycle(&self) -> Option<usize> {
+        let mut passed: FxHashSet<usize> = FxHashSet::default();
+        let mut at = *self.among.first()?;
+        while passed.insert(at) {
+            at = self.after(at).find_map(|(_, next)| next.first())?.to_owned() as usize;
+        }
+        Some(at)
+    }
+
+    /// The shortest cycle through a snapshot: all on it, each with the key that it saw and the one before it missed.
+    fn cycle(&self, start: usize) -> Option<Vec<(usize, u32)>> {
+        let mut reached: FxHashMap<usize, (usize, u32)> = FxHashMap::default();
+        let mut passed: FxHashSet<u32> = FxHashSet::default();
+        let mut queue = VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for (key, next) in self.after(at) {
+                if !passed.insert(key) {
+                    continue;
+                }
+                for next in next.iter().map(|next| *next as usize) {
+                    reached.entry(next).or_insert_with(|| {
+                        queue.push_back(next);
+                        (at, key)
+                    });
+                }
+            }
+            if reached.contains_key(&start) {
+                break;
+            }
+        }
+        let mut cycle = Vec::new();
+        let mut at = start;
+        loop {
+            let (before, key) = *reached.get(&at)?;
+            cycle.push((at, key));
+            at = before;
+            if at == start {
+                cycle.reverse();
+                return Some(cycle);
+            }
+        }
+    }
+
+    fn shortest(&self, starts: impl IntoIterator<Item = usize>) -> Vec<(usize, u32)> {
+        let mut best: Vec<(usize, u32)> = Vec::new();
+        for start in starts {
+            if (1..=2).contains(&best.len()) {
+                break;
+            }
+            let cycle = self.cycle(start).unwrap_or_default();
+            if best.is_empty() || (1..best.len()).contains(&cycle.len()) {
+                best = cycle;
+            }
+        }
+        best
+    }
+}
+
+fn fork(object: &Object<'_>, snapshots: &[Snapshot<'_>], forked: &[usize], names: &[&Value]) -> crate::Anomaly {
+    let graph = Graph::of(snapshots, forked, names.len());
+    let mut cycle = graph.shortest(graph.on_a_cycle().into_iter().chain(forked.iter().copied().take(STARTS)));
+    let is_short = cycle.len() <= LONGEST;
+    if is_short {
+        // What is shortest through one snapshot may have a shorter way round beside it.
+        let among: Vec<usize> = cycle.iter().map(|(at, _)| *at).collect();
+        cycle = Graph::of(snapshots, &among, names.len()).shortest(among.iter().copied());
+    }
+    // It is told from its first read on.
+    let first = cycle.iter().enumerate().min_by_key(|(_, (at, _))| *at).map_or(0, |(place, _)| place);
+    cycle.rotate_left(first);
+    let steps = cycle.iter().enumerate().map(|(place, &(at, saw))| {
+        let read = snapshots[at].read;
+        let missed = cycle[(place + 1) % cycle.len()].1;
+        let (saw, missed) = (names[saw as usize], names[missed as usize]);
+        let name = if place == 0 { object.name() } else { String::new() };
+        let who = format!("process {} saw the write to key {saw}{name} {}", read.process(), ended(read));
+        if cycle.len() == 1 {
+            format!("{who} and did not see it")
+        } else {
+            format!("{who} but not the one to key {missed}")
+        }
+    });
+    let mut sentence = steps.take(TOLD).collect::<Vec<_>>().join(", and ");
+    if cycle.len() > TOLD {
+        sentence += &format!(", and so on through {} reads and back to the first", cycle.len());
+    }
+    if forked.len() > cycle.len() {
+        sentence += &format!("; in all, {} different snapshots have no common order", forked.len());
+    }
+    let mut fork = anomaly("long-fork", cycle.iter().map(|(at, _)| snapshots[*at].read), sentence);
+    let wanted: Vec<&Value> = cycle.iter().map(|(_, key)| names[*key as usize]).collect();
+    let writes = object.operations.iter().copied().filter(|operation| {
+        operation.outcome() != Outcome::Fail
+            && parts(operation.argument()).any(|(kind, key, _)| is_write(kind) && wanted.contains(&key))
+    });
+    fork.unreduced = !is_short;
+    fork.sources = writes.map(Operation::id).collect();
+    fork
+}
+
 /// The micro-operations of a transaction: what each does, to which key, with which value.
-fn parts(transaction: &Value) -> impl Iterator<Item = (&Value, &Value, &Value)> {
+fn parts(transaction: &Value) -> impl Iterator<Item = (&Value, &Value, &Value)> + Clone {
     let parts: &[Value] = match transaction {
         Value::List(parts) => parts,
         _ => &[],
@@ -104,6 +277,11 @@ pub(super) fn is_transaction(operation: Operation<'_>) -> bool {
     parts(operation.argument()).chain(parts(operation.result())).any(|(kind, ..)| is_read(kind) || is_write(kind))
 }
 
+/// How many keys it writes.
+pub(super) fn writes(operation: Operation<'_>) -> usize {
+    parts(operation.argument()).filter(|(kind, ..)| is_write(kind)).count()
+}
+
 pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {
     let judged = [Some(operation.argument()), Some(operation.result()).filter(|_| operation.outcome() == Outcome::Ok)];
     for transaction in judged.into_iter().flatten().filter(|transaction| **transaction != Value::Nil) {
@@ -128,20 +306,24 @@ pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {
 
 /// An operation that shows that a key has two versions, which nobody can order.
 pub(super) fn two_versions(history: &History) -> Option<(Operation<'_>, String)> {
-    let mut written: FxHashSet<&Value> = FxHashSet::default();
-    let mut values: FxHashMap<&Value, &Value> = FxHashMap::default();
+    let mut written: FxHashMap<(Option<ValueId>, &Value), Operation<'_>> = FxHashMap::default();
+    let mut values: FxHashMap<(Option<ValueId>, &Value), &Value> = FxHashMap::default();
     for operation in history.operations() {
         let writes = parts(operation.argument()).filter(|(kind, ..)| is_write(kind));
         let reads = parts(operation.result()).filter(|(kind, ..)| is_read(kind));
-        for (_, key, value) in writes.filter(|_| operation.outcome() != Outcome::Fail) {
-            let another = values.insert(key, value).is_some_and(|known| known != value);
-            if !written.insert(key) || another {
-                return Some((operation, format!("expected one value for each key, but key {key} has several")));
+        let (happened, ok) = (operation.outcome() != Outcome::Fail, operation.outcome() == Outcome::Ok);
+        for (_, key, _) in writes.clone().filter(|_| happened) {
+            if let Some(other) = written.insert((operation.key_id(), key), operation) {
+                let problem =
+                    format!("expected keys that are written once, but operation {} wrote key {key} too", other.index());
+                return Some((operation, problem));
             }
         }
-        for (_, key, value) in reads.filter(|(.., value)| operation.outcome() == Outcome::Ok && **value != Value::Nil) {
-            if *values.entry(key).or_insert(value) != value {
-                return Some((operation, format!("expected one value for each key, but key {key} has several")));
+        let seen = reads.filter(|(.., value)| ok && **value != Value::Nil);
+        for (_, key, value) in writes.filter(|_| happened).chain(seen) {
+            let known = *values.entry((operation.key_id(), key)).or_insert(value);
+            if known != value {
+                return Some((operation, format!("expected one value for key {key}, which is {known}, found {value}")));
             }
         }
     }

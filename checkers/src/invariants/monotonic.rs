@@ -26,6 +26,7 @@ pub(super) fn judge(history: &History, options: &Options) -> Findings {
     for object in objects(history) {
         let answers: Vec<(Operation<'_>, i64)> =
             object.operations.iter().filter_map(|operation| Some((*operation, answer(*operation)?))).collect();
+        findings.judged += answers.len();
         findings.count("answers", answers.len());
         tell(&object, "non-monotonic-session", &within_processes(&answers), &mut findings);
         if options.linearizable {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::History;
-use crate::history::{Operation, OperationId, Outcome, ValueId};
+use crate::history::{Operation, OperationId, Outcome, Value, ValueId};
 use crate::verdict::Anomaly;
 
 /// One key, or the one object of a history without keys.
@@ -76,5 +76,18 @@ pub(super) fn others(all: usize, what: &str) -> String {
         0 | 1 => String::new(),
         2 => format!("; the same is true of 1 more {what}"),
         _ => format!("; the same is true of {} more {what}s", all - 1),
+    }
+}
+
+/// How many of the others a sentence names.
+const NAMED: usize = 8;
+
+/// The same, with the names of the first of these; `values` begins with the one that was told.
+pub(super) fn others_by_name<'a>(all: usize, what: &str, values: impl Iterator<Item = &'a Value>) -> String {
+    let named: Vec<String> = values.skip(1).take(NAMED).map(Value::to_string).collect();
+    let more = if all > NAMED + 1 { ", …" } else { "" };
+    match all {
+        0 | 1 => String::new(),
+        _ => format!("{}: {}{more}", others(all, what), named.join(", ")),
     }
 }

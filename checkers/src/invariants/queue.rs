@@ -10,7 +10,7 @@
 //! ([`duplicates`](super::Options::duplicates)), and of runs that end with `drain`, which takes out all there is.
 //!
 //! *Method:* multisets. An element that was acknowledged is lost if it never came out, although somebody who began later found the queue empty (by `drain`, or a dequeue of
-//! nil); a dequeue whose outcome is unknown may have taken any one element, such a drain all of them. An element is
+//! nil or `empty`); a dequeue whose outcome is unknown may have taken any one element, such a drain, or one that answered nil, all of them. An element is
 //! unexpected if it came out before anybody began to put it in, and duplicated if by some time it had come out more often than it may have
 //! gone in by then.
 //! What nobody found missing is left in the queue. *Source:* `jepsen.checker/total-queue`, which counts what is left
@@ -46,10 +46,8 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
     let name = object.name();
     let passages = passages(object);
     let empty = object.operations.iter().rfind(|operation| found_empty(**operation)).copied();
-    let crashed = |function: &str| {
-        let crashed = |o: &&Operation<'_>| o.function() == function && o.outcome() == Outcome::Info;
-        object.operations.iter().filter(crashed).count()
-    };
+    let how_many = |is: &dyn Fn(Operation<'_>) -> bool| object.operations.iter().filter(|o| is(**o)).count();
+    findings.judged += how_many(&|o| matches!(o.function(), "dequeue" | "drain") && o.outcome() == Outcome::Ok);
 
     let (mut lost, mut duplicated, mut unexpected) = (Vec::new(), Vec::new(), Vec::new());
     let (mut left, mut recovered) = (0, 0);
@@ -60,12 +58,10 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
             let before = passage.acknowledged.iter().filter(|enqueue| enqueue.completed() < empty.invoked()).count();
             before.saturating_sub(passage.out.len())
         });
-        let earliest = {
-            let mut acknowledged = passage.acknowledged.clone();
-            acknowledged.sort_unstable_by_key(|enqueue| enqueue.completed());
-            acknowledged
-        };
-        lost.extend((0..seen_missing).map(|nth| (*element, earliest[passage.out.len() + nth])));
+        if seen_missing > 0 {
+            let earliest = passage.earliest();
+            lost.extend((0..seen_missing).map(|nth| (*element, earliest[passage.out.len() + nth])));
+        }
         left += missing - seen_missing;
         recovered += passage.out.len().min(passage.possible.len()).saturating_sub(passage.acknowledged.len());
         match passage.too_many() {
@@ -74,8 +70,8 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
             None => {}
         }
     }
-    let taken = crashed("dequeue");
-    let excused = crashed("drain") > 0 || lost.len() <= taken;
+    let taken = how_many(&|o| o.function() == "dequeue" && o.outcome() == Outcome::Info);
+    let excused = how_many(&took_unknown) > 0 || lost.len() <= taken;
     findings.count("enqueued", passages.iter().map(|(_, passage)| passage.possible.len()).sum());
     findings.count("dequeued", passages.iter().map(|(_, passage)| passage.out.len()).sum());
     findings.count("recovered", recovered);
@@ -126,6 +122,13 @@ fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findi
 }
 
 impl<'a> Passage<'a> {
+    /// What was acknowledged, by its end.
+    fn earliest(&self) -> Vec<Operation<'a>> {
+        let mut acknowledged = self.acknowledged.clone();
+        acknowledged.sort_unstable_by_key(|enqueue| enqueue.completed());
+        acknowledged
+    }
+
     /// The first by which more had come out than may have gone in, and how much that was.
     fn too_many(&self) -> Option<(Operation<'a>, usize)> {
         self.out.iter().enumerate().find_map(|(before, out)| {
@@ -172,7 +175,7 @@ fn passages<'a>(object: &Object<'a>) -> Vec<(&'a Value, Passage<'a>)> {
                 passage.possible.push(operation);
             }),
             ("enqueue", Outcome::Info) => of(operation.argument(), &|passage| passage.possible.push(operation)),
-            ("dequeue", Outcome::Ok) if *operation.result() != Value::Nil => {
+            ("dequeue", Outcome::Ok) if !is_empty_answer(operation.result()) => {
                 of(operation.result(), &|passage| passage.out.push(operation));
             }
             ("drain", Outcome::Ok) => {
@@ -197,10 +200,33 @@ fn drained(operation: Operation<'_>) -> &[Value] {
     }
 }
 
+/// Whether this answer of a dequeue says that there was no element, as the models of queues have it.
+fn is_empty_answer(answer: &Value) -> bool {
+    match answer {
+        Value::Nil => true,
+        Value::Text(text) => &**text == "empty",
+        _ => false,
+    }
+}
+
 /// Whether it saw that nothing was left.
 fn found_empty(operation: Operation<'_>) -> bool {
-    operation.outcome() == Outcome::Ok
-        && (operation.function() == "drain" || (operation.function() == "dequeue" && *operation.result() == Value::Nil))
+    let says_so = match operation.function() {
+        "drain" => *operation.result() != Value::Nil,
+        "dequeue" => is_empty_answer(operation.result()),
+        _ => false,
+    };
+    says_so && operation.outcome() == Outcome::Ok
+}
+
+/// Whether it may have taken anything out, and nobody knows what.
+fn took_unknown(operation: Operation<'_>) -> bool {
+    let unknown = match operation.outcome() {
+        Outcome::Ok => *operation.result() == Value::Nil,
+        Outcome::Info => true,
+        Outcome::Fail => false,
+    };
+    unknown && operation.function() == "drain"
 }
 
 /// The lost ones; where the same element came out for others, also what these put in, and beside all this how they came out.
@@ -213,8 +239,7 @@ fn proof_of_loss<'a>(
     let wanted: FxHashSet<&Value> = lost.iter().map(|(element, _)| *element).collect();
     let shared = |(element, passage): &&(&Value, Passage<'a>)| !passage.out.is_empty() && wanted.contains(element);
     for (_, passage) in passages.iter().filter(shared) {
-        let mut earliest = passage.acknowledged.clone();
-        earliest.sort_unstable_by_key(|enqueue| enqueue.completed());
+        let earliest = passage.earliest();
         proof.extend(&earliest[..passage.out.len().min(earliest.len())]);
         came_out.extend(&passage.out);
     }
@@ -222,7 +247,12 @@ fn proof_of_loss<'a>(
 }
 
 pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {
-    let list = matches!(operation.result(), Value::List(_) | Value::Nil);
-    (operation.function() == "drain" && operation.outcome() == Outcome::Ok && !list)
-        .then(|| format!("expected a list as its result, found {}", operation.result().kind()))
+    match (operation.function(), operation.outcome(), operation.result()) {
+        ("enqueue", ..) if is_empty_answer(operation.argument()) => {
+            Some(format!("expected an element as its argument, found {}, which stands for none", operation.argument()))
+        }
+        ("drain", Outcome::Ok, Value::List(_) | Value::Nil) => None,
+        ("drain", Outcome::Ok, other) => Some(format!("expected a list as its result, found {}", other.kind())),
+        _ => None,
+    }
 }

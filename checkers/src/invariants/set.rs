@@ -12,7 +12,8 @@
 //! *Method:* an element is lost if an add of it was acknowledged before the last read began, and the read does not show it. It is
 //! unexpected if the read shows it although no add of it that may have happened began before the read ended. It is recovered if
 //! nobody learned that its add happened, and it is there. *Source:* `jepsen.checker/set`, which takes a failed add for a
-//! possible one; here it did not happen. *Cost:* linear.
+//! possible one, and the last read to end for the last; here a failed add did not happen, and the last read is the last to begin.
+//! *Cost:* linear.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -21,7 +22,7 @@ use crate::history::{EventPosition, NEVER, Operation, Outcome, Value};
 use crate::model::set::elements;
 
 use super::Findings;
-use super::objects::{Object, anomaly, began, ended, objects, others};
+use super::objects::{Object, anomaly, began, ended, objects, others, others_by_name};
 
 pub(super) fn judge(history: &History) -> Findings {
     let mut findings = Findings::default();
@@ -74,6 +75,7 @@ fn judge_object<'a>(object: &Object<'a>, findings: &mut Findings) {
         }
         return;
     };
+    findings.judged += 1;
     let seen: FxHashSet<&Value> = seen.into_iter().collect();
     let acknowledged = |adds: &&Adds<'a>| adds.acknowledged.is_some_and(|add| add.completed() < read.invoked());
     let lost: Vec<&Adds<'a>> = adds.iter().filter(acknowledged).filter(|adds| !seen.contains(adds.element)).collect();
@@ -90,7 +92,7 @@ fn judge_object<'a>(object: &Object<'a>, findings: &mut Findings) {
             first.element,
             read.process(),
             began(read),
-            others(lost.len(), "element"),
+            others_by_name(lost.len(), "element", lost.iter().map(|adds| adds.element)),
         );
         findings.anomalies.push(anomaly("lost-element", [add, read], sentence));
     }

@@ -7,36 +7,92 @@
 //!   p2                                                 ├─ read → {} ─┤      lost: always forbidden
 //! ```
 //!
-//! *When to ask for it rather than for its neighbour:* where reads come all the time; for each element it tells when it became visible.
+//! *When to ask for it rather than for its neighbour:* where reads come all the time; for each element it tells what became of it.
 //!
 //! *Method:* an element is known once an add of it was acknowledged, or a read that showed it ended. Of the reads that began after
 //! that, the last to begin decides: if it misses the element, it is lost. If only earlier ones did, it was stale. An element that
 //! nobody looked for later was never read. Elements that a read lists twice are duplicated. Reads are gone through backwards, and an element leaves the
 //! list of those to look for at the first read without it, so that a read costs no more than what it shows.
-//! *Source:* `jepsen.checker/set-full`; by the order of events, not by time. *Cost:* linear in the elements of all reads.
+//! *Source:* `jepsen.checker/set-full`; by the order of events, not by time. Beside it, an element that nobody can have added is unexpected, and one
+//! whose adds all failed is none. *Cost:* linear in the elements of all reads.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::History;
-use crate::history::{EventPosition, Operation, Value};
-use crate::model::set::elements;
+use crate::history::{EventPosition, NEVER, Operation, Value};
+use crate::model::set::elements as shown_by;
 use crate::verdict::Anomaly;
 
-use super::objects::{Object, anomaly, began, ended, objects, others};
+use super::objects::{Object, anomaly, began, ended, objects, others, others_by_name};
 use super::set::{Adds, adds, may_be_seen, unexpected_element};
-use super::{Findings, Options};
+use super::staleness::Distribution;
+use super::{DoesNotFit, Findings, Invariant, Options};
+
+/// What became of one element that may have been added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// The set that it was added to, where there is more than one.
+    pub key: Option<&'a Value>,
+    /// It.
+    pub element: &'a Value,
+    /// How it ended.
+    pub fate: Fate,
+    /// In nanoseconds from the time at which it was known to be there: if stale, how long it still stayed invisible, at the least; if lost, how long it
+    /// stayed visible, at the least. `None` otherwise, and where the source has no times.
+    pub after: Option<u64>,
+}
+
+/// How an element ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// Every read that had to show it did.
+    Stable,
+    /// A read missed it although it was there, and a later one showed it.
+    Stale,
+    /// The last read missed it although it had been there.
+    Lost,
+    /// Nobody read later than it was known to be there.
+    NeverRead,
+}
+
+/// The fate of every element, set by set, in the order of their first adds.
+///
+/// # Errors
+/// An operation that is no add and no read of a set.
+pub fn elements(history: &History) -> Result<Vec<Element<'_>>, DoesNotFit> {
+    if let Some(misfit) = super::misfit(history, Invariant::SetFull) {
+        return Err(misfit);
+    }
+    let mut all = Vec::new();
+    for object in objects(history) {
+        let key = object.operations.first().and_then(|operation| operation.key());
+        let looked = Looked::at(&object);
+        all.extend(looked.traces().map(|trace| {
+            let (fate, after) = (trace.fate(), trace.after());
+            Element { key, element: trace.adds.element, fate, after }
+        }));
+    }
+    Ok(all)
+}
 
 pub(super) fn judge(history: &History, options: &Options) -> Findings {
     let mut findings = Findings::default();
-    let mut latencies = Vec::new();
+    let (mut stale, mut lost) = (Vec::new(), Vec::new());
     for object in objects(history) {
-        judge_object(&object, options, &mut findings, &mut latencies);
+        let looked = Looked::at(&object);
+        tell(&object, &looked, options, &mut findings);
+        for trace in looked.traces() {
+            match trace.fate() {
+                Fate::Stale => stale.extend(trace.after()),
+                Fate::Lost => lost.extend(trace.after()),
+                Fate::Stable | Fate::NeverRead => {}
+            }
+        }
     }
-    latencies.sort_unstable();
-    if let Some(longest) = latencies.last() {
-        findings.figures.push(("invisible-median-ns", latencies[latencies.len() / 2]));
-        findings.figures.push(("invisible-max-ns", *longest));
-    }
+    let names = ["stale-for-p50-ns", "stale-for-p90-ns", "stale-for-p99-ns", "stale-for-max-ns"];
+    findings.tell(names, &Distribution::of(stale));
+    let names = ["lost-after-p50-ns", "lost-after-p90-ns", "lost-after-p99-ns", "lost-after-max-ns"];
+    findings.tell(names, &Distribution::of(lost));
     findings
 }
 
@@ -51,164 +107,162 @@ struct Seen<'a> {
     absent: Option<Operation<'a>>,
 }
 
-/// How an element ended.
-enum Fate<'a> {
-    Stable,
-    NeverRead,
-    /// What proved it, and the read that missed it.
-    Lost(Operation<'a>, Operation<'a>),
-    /// The same, and the later read that showed it.
-    Stale(Operation<'a>, Operation<'a>, Operation<'a>),
+/// An element, with what the reads say of it.
+#[derive(Clone, Copy)]
+struct Trace<'a, 'b> {
+    adds: &'b Adds<'a>,
+    seen: Seen<'a>,
 }
 
-impl<'a> Seen<'a> {
-    fn fate(self) -> Fate<'a> {
-        let Some((known, proof)) = self.known else { return Fate::NeverRead };
-        match (self.present, self.absent.filter(|absent| known < absent.invoked())) {
-            (Some(present), Some(absent)) if present.invoked() > absent.invoked() => {
-                Fate::Stale(proof, absent, present)
-            }
-            (_, Some(absent)) => Fate::Lost(proof, absent),
+impl<'a> Trace<'a, '_> {
+    /// What proves that it was there, and the last read that missed it after that.
+    fn missed(self) -> Option<(Operation<'a>, Operation<'a>)> {
+        let (known, proof) = self.seen.known?;
+        Some((proof, self.seen.absent.filter(|absent| known < absent.invoked())?))
+    }
+
+    fn fate(self) -> Fate {
+        match (self.seen.present, self.missed()) {
+            (Some(present), Some((_, absent))) if present.invoked() > absent.invoked() => Fate::Stale,
+            (_, Some(_)) => Fate::Lost,
             (Some(_), None) => Fate::Stable,
             (None, None) => Fate::NeverRead,
         }
     }
+
+    fn after(self) -> Option<u64> {
+        let (known, absent) = self.missed()?;
+        let until = match (self.fate(), self.seen.present) {
+            (Fate::Stale, _) => absent.invoked_at(),
+            (_, Some(present)) => present.completed_at(),
+            (_, None) => known.completed_at(),
+        };
+        Some(until?.saturating_sub(known.completed_at()?))
+    }
+
+    /// An add where one proves that it was there before the read that missed it; otherwise a read.
+    fn plainest(self, known: Operation<'a>, absent: Operation<'a>) -> Operation<'a> {
+        self.adds.acknowledged.filter(|add| add.completed() < absent.invoked()).unwrap_or(known)
+    }
 }
 
-fn judge_object<'a>(object: &Object<'a>, options: &Options, findings: &mut Findings, latencies: &mut Vec<u64>) {
+/// What all reads of one set show.
+struct Looked<'a> {
+    adds: Vec<Adds<'a>>,
+    seen: Vec<Seen<'a>>,
+    reads: usize,
+    /// How often a read showed an element once more, and the first time.
+    twice: (usize, Option<(&'a Value, Operation<'a>)>),
+    /// What nobody can have added, and the first time that it was seen; with whether an add names it.
+    unexpected: (FxHashSet<&'a Value>, Option<(&'a Value, Operation<'a>, bool)>),
+}
+
+impl<'a> Looked<'a> {
+    fn at(object: &Object<'a>) -> Looked<'a> {
+        let (adds, places) = adds(object);
+        let known = |adds: &Adds<'a>| adds.acknowledged.map(|add| (add.completed(), add));
+        let seen = adds.iter().map(|adds| Seen { known: known(adds), ..Seen::default() }).collect();
+        let mut looked = Looked { adds, seen, reads: 0, twice: (0, None), unexpected: Default::default() };
+        let reads: Vec<Operation<'a>> = object.completed("read").filter(|read| *read.result() != Value::Nil).collect();
+        looked.reads = reads.len();
+        // For each element the read that showed it last, of those gone through.
+        let mut marked: Vec<usize> = vec![usize::MAX; looked.adds.len()];
+        let mut wanted: Vec<usize> = (0..looked.adds.len()).collect();
+        let mut strangers: FxHashMap<&Value, usize> = FxHashMap::default();
+        for (number, read) in reads.into_iter().enumerate().rev() {
+            for element in shown_by(read.result()).into_iter().flatten() {
+                let place = places.get(element).copied();
+                let before = match place {
+                    Some(at) => std::mem::replace(&mut marked[at], number),
+                    None => strangers.insert(element, number).unwrap_or(usize::MAX),
+                };
+                if before == number {
+                    looked.twice = (looked.twice.0 + 1, Some((element, read)));
+                    continue;
+                }
+                if !may_be_seen(element, &looked.adds, &places, read) {
+                    looked.unexpected.0.insert(element);
+                    looked.unexpected.1 = Some((element, read, place.is_some()));
+                }
+                let Some(seen) = place.map(|at| &mut looked.seen[at]) else { continue };
+                seen.present = seen.present.or(Some(read));
+                if seen.known.is_none_or(|(known, _)| read.completed() < known) {
+                    seen.known = Some((read.completed(), read));
+                }
+            }
+            wanted.retain(|&at| {
+                if marked[at] != number {
+                    looked.seen[at].absent = Some(read);
+                }
+                marked[at] == number
+            });
+        }
+        looked
+    }
+
+    /// All elements but those whose adds failed, and that nobody saw.
+    fn traces(&self) -> impl Iterator<Item = Trace<'a, '_>> {
+        let all = self.adds.iter().zip(&self.seen).map(|(adds, seen)| Trace { adds, seen: *seen });
+        all.filter(|trace| trace.adds.possible < NEVER || trace.seen.present.is_some())
+    }
+}
+
+fn tell<'a>(object: &Object<'a>, looked: &Looked<'a>, options: &Options, findings: &mut Findings) {
     let name = object.name();
-    let (adds, places) = adds(object);
-    let mut seen: Vec<Seen<'a>> = adds
-        .iter()
-        .map(|adds| Seen { known: adds.acknowledged.map(|add| (add.completed(), add)), ..Seen::default() })
-        .collect();
-    let reads: Vec<(Operation<'a>, Vec<&Value>)> =
-        object.completed("read").filter_map(|read| Some((read, elements(read.result())?))).collect();
-    if reads.is_empty() && !adds.is_empty() {
+    findings.judged += looked.reads;
+    if looked.reads == 0 && !looked.adds.is_empty() {
         findings.undecided = Some(format!("no read{name} succeeded: nobody knows what is in the set"));
     }
-    let mut unexpected: Vec<(&Value, Operation<'a>)> = Vec::new();
-    let mut twice: Vec<(&Value, Operation<'a>)> = Vec::new();
-    // For each element the read that showed it last, of those gone through.
-    let mut marked: Vec<usize> = vec![usize::MAX; adds.len()];
-    let mut wanted: Vec<usize> = (0..adds.len()).collect();
-    let mut strangers: FxHashMap<&Value, usize> = FxHashMap::default();
-    for (number, (read, shown)) in reads.iter().enumerate().rev() {
-        for &element in shown {
-            let Some(&at) = places.get(element) else {
-                if strangers.insert(element, number) == Some(number) {
-                    twice.push((element, *read));
-                }
-                unexpected.push((element, *read));
-                continue;
-            };
-            if marked[at] == number {
-                twice.push((element, *read));
-                continue;
-            }
-            marked[at] = number;
-            if !may_be_seen(element, &adds, &places, *read) {
-                unexpected.push((element, *read));
-            }
-            let seen = &mut seen[at];
-            seen.present = seen.present.or(Some(*read));
-            if seen.known.is_none_or(|(known, _)| read.completed() < known) {
-                seen.known = Some((read.completed(), *read));
-            }
-        }
-        wanted.retain(|&at| {
-            if marked[at] != number {
-                seen[at].absent = Some(*read);
-            }
-            marked[at] == number
-        });
+    let of = |wanted: Fate| looked.traces().filter(move |trace| trace.fate() == wanted);
+    let (stable, stale, lost) = (of(Fate::Stable).count(), of(Fate::Stale).count(), of(Fate::Lost).count());
+    findings.count("elements", looked.traces().count());
+    findings.count("stable", stable);
+    findings.count("stale", stale);
+    findings.count("never-read", of(Fate::NeverRead).count());
+    findings.count("lost", lost);
+    let acknowledged = looked.adds.iter().any(|adds| adds.acknowledged.is_some());
+    if looked.reads > 0 && acknowledged && stable + stale + lost == 0 {
+        findings.undecided = Some(format!("no read{name} began after an element was added"));
     }
-    let mut fates = Fates::default();
-    for (adds, seen) in adds.iter().zip(&seen) {
-        fates.note(adds, *seen, latencies);
+    if let Some((trace, (known, absent))) = of(Fate::Lost).find_map(|trace| Some((trace, trace.missed()?))) {
+        let known = trace.plainest(known, absent);
+        let sentence = format!(
+            "{}, but process {} did not find it {}, and nobody who looked later did{}",
+            was_there(trace.adds.element, known, &name),
+            absent.process(),
+            began(absent),
+            others_by_name(lost, "element", of(Fate::Lost).map(|trace| trace.adds.element)),
+        );
+        findings.anomalies.push(with_source(anomaly("lost-element", [known, absent], sentence), trace.adds, known));
     }
-    fates.tell(&name, options, findings);
-    // The reads were gone through backwards: the first of each kind is the last found.
-    findings.count("duplicated", twice.len());
-    if let Some((element, read)) = twice.last() {
-        let (process, ended) = (read.process(), ended(*read));
-        let rest = others(twice.len(), "element of a read");
+    let first = of(Fate::Stale).find_map(|trace| Some((trace, trace.missed()?, trace.seen.present?)));
+    if let (Some((trace, (known, absent), present)), true) = (first, options.linearizable) {
+        let known = trace.plainest(known, absent);
+        let sentence = format!(
+            "{}, but process {} did not find it {}; process {} did {}{}",
+            was_there(trace.adds.element, known, &name),
+            absent.process(),
+            began(absent),
+            present.process(),
+            began(present),
+            others_by_name(stale, "element", of(Fate::Stale).map(|trace| trace.adds.element)),
+        );
+        let stale = anomaly("stale-element", [known, absent, present], sentence);
+        findings.anomalies.push(with_source(stale, trace.adds, known));
+    }
+    let (twice, first) = looked.twice;
+    findings.count("duplicated", twice);
+    if let Some((element, read)) = first {
+        let (process, ended) = (read.process(), ended(read));
+        let rest = others(twice, "element of a read");
         let sentence = format!("process {process} found {element} twice in the set{name} {ended}{rest}");
-        findings.anomalies.push(anomaly("duplicated-element", [*read], sentence));
+        findings.anomalies.push(anomaly("duplicated-element", [read], sentence));
     }
-    let all: std::collections::BTreeSet<&Value> = unexpected.iter().map(|(element, _)| *element).collect();
+    let (all, first) = &looked.unexpected;
     findings.count("unexpected", all.len());
-    if let Some((element, read)) = unexpected.last() {
-        let named = places.contains_key(element);
-        findings.anomalies.push(unexpected_element(element, *read, &name, all.len(), named));
+    if let Some((element, read, named)) = *first {
+        findings.anomalies.push(unexpected_element(element, read, &name, all.len(), named));
     }
-}
-
-/// The fates of the elements of one object.
-#[derive(Default)]
-struct Fates<'a> {
-    stable: usize,
-    never_read: usize,
-    lost: Vec<(&'a Adds<'a>, [Operation<'a>; 2])>,
-    stale: Vec<(&'a Adds<'a>, [Operation<'a>; 3])>,
-}
-
-impl<'a> Fates<'a> {
-    fn note(&mut self, adds: &'a Adds<'a>, seen: Seen<'a>, latencies: &mut Vec<u64>) {
-        match seen.fate() {
-            Fate::Stable => self.stable += 1,
-            Fate::NeverRead => self.never_read += 1,
-            Fate::Lost(known, absent) => self.lost.push((adds, [plainest(adds, known, absent), absent])),
-            Fate::Stale(known, absent, present) => {
-                // A read answered without it at some time after it began: so long at the least it stayed invisible.
-                let invisible = absent.invoked_at().zip(known.completed_at());
-                latencies.extend(invisible.map(|(absent, known)| absent.saturating_sub(known)));
-                self.stable += 1;
-                self.stale.push((adds, [plainest(adds, known, absent), absent, present]));
-            }
-        }
-    }
-
-    fn tell(&self, name: &str, options: &Options, findings: &mut Findings) {
-        findings.count("elements", self.stable + self.never_read + self.lost.len());
-        findings.count("stable", self.stable);
-        findings.count("stale", self.stale.len());
-        findings.count("never-read", self.never_read);
-        findings.count("lost", self.lost.len());
-        if let Some((adds, [known, absent])) = self.lost.first() {
-            let sentence = format!(
-                "{}, but process {} did not find it {}, and nobody who looked later did{}",
-                was_there(adds.element, *known, name),
-                absent.process(),
-                began(*absent),
-                others(self.lost.len(), "element"),
-            );
-            findings.anomalies.push(with_source(anomaly("lost-element", [*known, *absent], sentence), adds, *known));
-        }
-        if options.linearizable
-            && let Some((adds, [known, absent, present])) = self.stale.first()
-        {
-            let sentence = format!(
-                "{}, but process {} did not find it {}; process {} did {}{}",
-                was_there(adds.element, *known, name),
-                absent.process(),
-                began(*absent),
-                present.process(),
-                began(*present),
-                others(self.stale.len(), "element"),
-            );
-            findings.anomalies.push(with_source(
-                anomaly("stale-element", [*known, *absent, *present], sentence),
-                adds,
-                *known,
-            ));
-        }
-    }
-}
-
-/// What proves that an element was there before a read began: an add where one does.
-fn plainest<'a>(adds: &Adds<'a>, known: Operation<'a>, absent: Operation<'a>) -> Operation<'a> {
-    adds.acknowledged.filter(|add| add.completed() < absent.invoked()).unwrap_or(known)
 }
 
 /// Where a read proves that an element was there, its add is part of the picture.

@@ -16,7 +16,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::History;
-use crate::history::{EventPosition, NEVER, Operation, Outcome, ValueId};
+use crate::history::{EventPosition, NEVER, Operation, Outcome, Value, ValueId};
 
 use super::objects::{Object, anomaly, began, ended, objects};
 use super::{DoesNotFit, Findings, Invariant, Options};
@@ -72,42 +72,42 @@ pub fn measure(history: &History) -> Result<Staleness, DoesNotFit> {
 
 pub(super) fn judge(history: &History, options: &Options) -> Findings {
     let mut findings = Findings::default();
-    let mut all = Measures::default();
+    let initial = options.initial.and_then(|initial| history.id_of(&Value::Int(initial)));
+    let mut all = Measures { initial, ..Measures::default() };
     for object in objects(history) {
         let from = all.reads.len();
         all = all.with(&object);
         let mine = &all.reads[from..];
-        let versions = options.max_versions.unwrap_or(u64::MAX);
-        let worst = mine.iter().max_by_key(|read| read.versions).filter(|read| read.versions > versions);
-        if let Some(worst) = worst {
-            tell(&object, worst, versions, &mut findings);
+        let most = |of: fn(&Measured<'_>) -> u64, bound: Option<u64>| {
+            let over = |read: &&Measured<'_>| bound.is_some_and(|bound| of(read) > bound);
+            mine.iter().rev().filter(over).max_by_key(|read| of(read))
+        };
+        let by_versions = most(|read| read.versions, options.max_versions);
+        let by_time = most(|read| read.nanoseconds.unwrap_or(0), options.max_nanoseconds);
+        if let (Some(worst), Some(bound)) = (by_versions, options.max_versions) {
+            tell(&object, worst, bound, &mut findings);
         }
-        let nanoseconds = options.max_nanoseconds.unwrap_or(u64::MAX);
-        let worst = mine.iter().filter(|read| read.nanoseconds > Some(nanoseconds)).max_by_key(|read| read.nanoseconds);
-        if let Some(worst) = worst {
+        // One read may be over both bounds; it is told once.
+        let again = |read: &Measured<'_>| by_versions.is_some_and(|worst| worst.read.id() == read.read.id());
+        if let Some(worst) = by_time.filter(|worst| !again(worst)) {
             tell(&object, worst, 0, &mut findings);
         }
     }
     let staleness = all.staleness();
     let stale = staleness.versions.samples().iter().filter(|versions| **versions > 0).count();
+    findings.judged += staleness.versions.samples().len();
     findings.count("reads", staleness.versions.samples().len());
     findings.count("stale", stale);
     findings.count("unwritten", staleness.unwritten);
-    for (name, distribution, percent) in [
-        ("versions-p50", &staleness.versions, 50),
-        ("versions-p99", &staleness.versions, 99),
-        ("versions-max", &staleness.versions, 100),
-        ("time-p50-ns", &staleness.nanoseconds, 50),
-        ("time-p99-ns", &staleness.nanoseconds, 99),
-        ("time-max-ns", &staleness.nanoseconds, 100),
-    ] {
-        findings.figures.extend(distribution.percentile(percent).map(|value| (name, value)));
-    }
+    findings.tell(["versions-p50", "versions-p90", "versions-p99", "versions-max"], &staleness.versions);
+    findings.tell(["time-p50-ns", "time-p90-ns", "time-p99-ns", "time-max-ns"], &staleness.nanoseconds);
     findings
 }
 
 #[derive(Default)]
 struct Measures<'a> {
+    /// What registers hold at first, beside nil.
+    initial: Option<ValueId>,
     reads: Vec<Measured<'a>>,
     unwritten: usize,
 }
@@ -172,7 +172,8 @@ impl<'a> Measures<'a> {
                 ended.add(at);
             }
             let source = writes.get(&read.result_id()).copied();
-            let initial = source.is_none() && read.result_id() == ValueId::NIL;
+            let holds_at_first = [Some(ValueId::NIL), self.initial].contains(&Some(read.result_id()));
+            let initial = source.is_none() && holds_at_first;
             if source.is_none() && !initial {
                 self.unwritten += 1;
                 continue;
@@ -207,8 +208,10 @@ fn tell(object: &Object<'_>, worst: &Measured<'_>, versions: u64, findings: &mut
     newer.truncate(usize::try_from(versions).unwrap_or(usize::MAX).saturating_add(1));
     let Some(first) = newer.first().copied() else { return };
     let read = worst.read;
+    let plural = if worst.versions == 1 { "" } else { "s" };
+    let time = worst.nanoseconds.map_or_else(String::new, |time| format!(" and {:.3} s", time as f64 / 1e9));
     let sentence = format!(
-        "process {} read {}{} {}, {} versions behind: process {} had completed the first newer write, of {}, {}",
+        "process {} read {}{} {}, {} version{plural}{time} behind: process {} had completed the first newer write, of {}, {}",
         read.process(),
         read.result(),
         object.name(),
@@ -257,9 +260,12 @@ impl Tails {
 /// A write whose value stands in another write of its key, if there is one.
 pub(super) fn written_twice(history: &History) -> Option<(Operation<'_>, String)> {
     let mut written: FxHashSet<(Option<ValueId>, ValueId)> = FxHashSet::default();
-    let writes = history.operations().filter(|o| o.function() == "write" && o.outcome() != Outcome::Fail);
-    writes.into_iter().find_map(|write| {
-        let new = write.argument_id() != ValueId::NIL && written.insert((write.key_id(), write.argument_id()));
+    let mut writes = history.operations().filter(|o| o.function() == "write" && o.outcome() != Outcome::Fail);
+    writes.find_map(|write| {
+        if write.argument_id() == ValueId::NIL {
+            return Some((write, "expected a value, found nil, which is what registers hold at first".to_owned()));
+        }
+        let new = written.insert((write.key_id(), write.argument_id()));
         (!new).then(|| (write, format!("expected values that are written once each, found {} again", write.argument())))
     })
 }

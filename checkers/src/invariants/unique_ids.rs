@@ -24,6 +24,7 @@ pub(super) fn judge(history: &History) -> Findings {
         let mut givers: FxHashMap<ValueId, Operation<'_>> = FxHashMap::default();
         let mut twice = Vec::new();
         for given in object.completed("generate").filter(|given| given.result_id() != ValueId::NIL) {
+            findings.judged += 1;
             findings.count("ids", 1);
             if let Some(before) = givers.get(&given.result_id()) {
                 twice.push((*before, given));

@@ -6,7 +6,7 @@ use clap::Args;
 use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::invariants::{self, Invariant};
 use shakedown_checkers::transactions::{self, Workload};
-use shakedown_checkers::{Budget, History, Level, ModelName, Value, causal, linearizability};
+use shakedown_checkers::{Budget, History, Level, ModelName, Value, causal, convergence, linearizability};
 
 use super::answer::Answer;
 use crate::cli::{CheckArguments, Trouble, unknown};
@@ -75,7 +75,8 @@ impl About {
         match (self, consistency) {
             (About::Subject(_), Consistency::Fingerprint) | (About::Invariant(_), Consistency::Invariant) => true,
             (About::Subject(Subject::Objects(model)), Consistency::Level(level)) => {
-                level == Level::Linearizable || is_register(model) && causal::DECIDED.contains(&level)
+                matches!(level, Level::Linearizable | Level::Eventual)
+                    || is_register(model) && causal::DECIDED.contains(&level)
             }
             (About::Subject(Subject::Transactions(workload)), Consistency::Level(level)) => {
                 level.is_transactional() || workload == Workload::RwRegister && causal::DECIDED.contains(&level)
@@ -92,9 +93,9 @@ impl About {
     fn allowed(self) -> &'static str {
         match self {
             About::Subject(Subject::Objects(model)) if is_register(model) => {
-                "linearizable, sequential, one of the causal family or the session guarantees, or fingerprint"
+                "linearizable, sequential, one of the causal family or the session guarantees, eventual, or fingerprint"
             }
-            About::Subject(Subject::Objects(_)) => "linearizable or fingerprint",
+            About::Subject(Subject::Objects(_)) => "linearizable, eventual or fingerprint",
             About::Subject(Subject::Transactions(Workload::ListAppend)) => {
                 "a level of transactions, such as serializable, or fingerprint"
             }
@@ -123,10 +124,7 @@ impl Consistency {
         match (name, Level::from_name(name)) {
             (INVARIANT, _) => Ok(Consistency::Invariant),
             (FINGERPRINT, _) => Ok(Consistency::Fingerprint),
-            (_, Some(Level::Eventual)) => Err(Trouble(
-                "a history does not tell when everything was healed: `eventual` is judged by `shakedown run`"
-                    .to_owned(),
-            )),
+
             (_, Some(level)) => Ok(Consistency::Level(level)),
             (_, None) => {
                 let levels = Level::ALL.iter().map(|level| level.name());
@@ -241,6 +239,9 @@ impl Question {
                 answer.unrecorded = linearizability::unrecorded_reads(history, model, initial);
                 answer.rank(Level::Linearizable, verdict);
             }
+            (About::Subject(Subject::Objects(_)), Consistency::Level(Level::Eventual)) => {
+                answer.rank(Level::Eventual, convergence::check(history, convergence::after_faults(history)));
+            }
             (About::Subject(Subject::Transactions(workload)), Consistency::Level(level))
                 if level.is_transactional() =>
             {
@@ -284,13 +285,8 @@ impl Question {
             Some(Consistency::Level(_)) => objects(history),
             Some(Consistency::Fingerprint) => transactions().map_or_else(|| objects(history), Ok),
             None => {
-                // A register may hold anything, but nobody reads snapshots of accounts or of several keys from it.
-                let snapshots = || {
-                    let is_of_snapshots =
-                        |about: &About| matches!(about, About::Invariant(Invariant::Bank | Invariant::LongFork));
-                    invariant().filter(is_of_snapshots)
-                };
-                let some = transactions().or_else(snapshots).or_else(|| objects(history).ok()).or_else(invariant);
+                let before = || Invariant::guess_before_models(history).map(About::Invariant);
+                let some = transactions().or_else(before).or_else(|| objects(history).ok()).or_else(invariant);
                 some.map_or_else(|| objects(history), Ok)
             }
         }
