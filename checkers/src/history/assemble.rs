@@ -11,7 +11,7 @@
 //! it invokes the next. Completions alone are then of a process each. A text in which some events say it and others do
 //! not is refused.
 
-use super::batch::{Batch, BatchedEvent, Name, Names, Who};
+use super::batch::{Batch, BatchedEvent, BatchedValue, Lists, Name, Names, Who};
 use super::build::{BrokenRule, ClientEvent};
 use super::independent::IndependentKeys;
 use super::{EventType, History, HistoryBuilder, NemesisEvent, Place, ValueId};
@@ -62,14 +62,14 @@ impl Assembly {
 
     /// Adds the events of a batch, which is empty then. `place` turns their offsets into places.
     pub fn add(&mut self, batch: &mut Batch, place: impl Fn(usize) -> Place) -> Result<(), Wrong> {
-        let Batch { events, names } = batch;
+        let Batch { events, names, lists } = batch;
         self.functions.clear();
         self.functions.resize(names.len(), None);
         for event in events.drain(..) {
             let at = event.at as usize;
-            self.add_event(event, names, || place(at)).map_err(|wrong| self.misfit().unwrap_or(wrong))?;
+            self.add_event(event, names, lists, || place(at)).map_err(|wrong| self.misfit().unwrap_or(wrong))?;
         }
-        names.clear();
+        batch.clear();
         Ok(())
     }
 
@@ -89,9 +89,15 @@ impl Assembly {
         self.keys.as_ref().and_then(IndependentKeys::misfit)
     }
 
-    fn add_event(&mut self, event: BatchedEvent, names: &Names, place: impl Fn() -> Place) -> Result<(), Wrong> {
+    fn add_event(
+        &mut self,
+        event: BatchedEvent,
+        names: &Names,
+        lists: &Lists,
+        place: impl Fn() -> Place,
+    ) -> Result<(), Wrong> {
         let said = match event.who {
-            Who::Named(name) => return self.add_nemesis(event, name, names).map_err(|rule| broken(&place, rule)),
+            Who::Named(name) => return self.add_nemesis(event, name, names, lists).map_err(|rule| broken(&place, rule)),
             Who::Client(process) => Some(process),
             Who::Unsaid => None,
         };
@@ -107,7 +113,7 @@ impl Assembly {
         // Where nobody says who, completions alone are of a process each, and all other events of one.
         let process = said.unwrap_or(if alone { self.history.next_position() } else { 0 });
         if let Some(keys) = &mut self.keys {
-            keys.note(&event, function, self.history.open_operation(process), &place)?;
+            keys.note(&event, lists.item(&event.value), function, self.history.open_operation(process), &place)?;
         }
         let known = &mut self.functions[event.function.0 as usize];
         let event = ClientEvent {
@@ -116,8 +122,11 @@ impl Assembly {
             process,
             event_type: event.event_type,
             function: *known.get_or_insert_with(|| self.history.function(function)),
-            key: event.key,
-            value: event.value,
+            key: event.key.map(|key| self.history.intern(key)),
+            value: match event.value {
+                BatchedValue::Plain(value) => self.history.intern(value),
+                BatchedValue::Packed { begin, end, hash } => self.history.intern_packed(lists.of(begin, end), hash),
+            },
             error: event.error.map(|error| *error),
         };
         let added = if alone { self.history.push_alone(event) } else { self.history.push_client(event) };
@@ -127,14 +136,20 @@ impl Assembly {
         })
     }
 
-    fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names) -> Result<(), BrokenRule> {
+    fn add_nemesis(
+        &mut self,
+        event: BatchedEvent,
+        name: Name,
+        names: &Names,
+        lists: &Lists,
+    ) -> Result<(), BrokenRule> {
         let event = NemesisEvent {
             position: self.history.next_position(),
             time: event.time,
             process: names.get(name).to_owned(),
             event_type: event.event_type,
             function: names.get(event.function).to_owned(),
-            value: event.value,
+            value: lists.item(&event.value).to_value(),
         };
         self.history.push_nemesis(event).map(drop)
     }
