@@ -7,7 +7,7 @@
 //! ```
 //!
 //! ```text
-//!   source ─compression─► text ─pieces─► pieces ─json, edn, log─► batches ─assemble─► HistoryBuilder
+//!   source ─compression─► text ─pieces─► pieces ─json, edn, …─► batches ─assemble─► HistoryBuilder
 //!                                        (many threads at once)   (in turns)
 //! ```
 //!
@@ -18,6 +18,7 @@
 //! Order is the order of events, never time: simulated clocks tick in whole milliseconds and tie, recorded ones run
 //! backwards.
 
+mod accesses;
 mod assemble;
 mod batch;
 mod build;

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use super::assemble::Assembly;
+use super::accesses::{Numbered, Ruled};
+use super::assemble::{Assembly, Peculiarity};
 use super::compression::decompressed;
 use super::edn::Edn;
 use super::json::{JsonArray, JsonLines};
@@ -25,6 +26,10 @@ pub enum Format {
     Edn,
     /// The lines that old versions of Jepsen logged: `INFO  jepsen.util - 0 :invoke :read nil`.
     LogLines,
+    /// A line an access, with session and transaction, as Plume, AWDIT and PolySI write it: `w(7,1,0,0)`.
+    NumberedAccesses,
+    /// AWDIT's `test` text: `w 7 1`, with a line of `-` between transactions and of `=` between sessions.
+    RuledAccesses,
 }
 
 /// What reading may take. The default is all processors, and as much memory and time as it needs.
@@ -121,10 +126,16 @@ pub(super) fn read_in_pieces(
     };
     let pieces = Pieces::new(head, text, size);
     match format {
-        Format::JsonLines => turns::read(&JsonLines, origin, pieces, Assembly::new(false), options),
-        Format::JsonArray => turns::read(&JsonArray, origin, pieces, Assembly::new(false), options),
-        Format::Edn => turns::read(&Edn, origin, pieces, Assembly::new(true), options),
-        Format::LogLines => turns::read(&LogLines, origin, pieces, Assembly::new(true), options),
+        Format::JsonLines => turns::read(&JsonLines, origin, pieces, Assembly::new(Peculiarity::None), options),
+        Format::JsonArray => turns::read(&JsonArray, origin, pieces, Assembly::new(Peculiarity::None), options),
+        Format::Edn => turns::read(&Edn, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options),
+        Format::LogLines => {
+            turns::read(&LogLines, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
+        }
+        Format::NumberedAccesses => {
+            turns::read(&Numbered, origin, pieces, Assembly::new(Peculiarity::KeysBeginAsZero), options)
+        }
+        Format::RuledAccesses => turns::read(&Ruled, origin, pieces, Assembly::new(Peculiarity::None), options),
     }
 }
 
@@ -134,8 +145,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BLANK_HEAD: usize = 64 << 10;
 
 const EXPECTED: &str = "expected a history: JSON Lines (`{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}`), a JSON \
-     array of such objects, EDN maps (`{:process 0, :type :invoke, :f :read}`) or log lines \
-     (`INFO  jepsen.util - 0 :invoke :read nil`)";
+     array of such objects, EDN maps (`{:process 0, :type :invoke, :f :read}`), log lines \
+     (`INFO  jepsen.util - 0 :invoke :read nil`) or accesses of transactions (`w(KEY,VALUE,SESSION,TRANSACTION)`)";
 
 /// Reads at least up to the third byte that is not blank (the sixth, as a byte order mark may stand before), if there is
 /// one: enough to tell the format.
@@ -170,6 +181,8 @@ fn format_of(head: &[u8]) -> Option<Format> {
         [b'{' | b'[' | b'(', 0, _] => None,
         [b'{' | b'[' | b'(' | b'#' | b';' | b'^', ..] => Some(Format::Edn),
         [b'I', b'N', b'F'] => Some(Format::LogLines),
+        [b'r' | b'w', b'(', _] => Some(Format::NumberedAccesses),
+        [b'r' | b'w', b'0'..=b'9', b'0'..=b'9'] => Some(Format::RuledAccesses),
         _ => None,
     }
 }
@@ -269,6 +282,9 @@ mod tests {
             ("[;first\n {:index 0}]", Some(Format::Edn)),
             ("#jepsen.history.Op{:index 0}", Some(Format::Edn)),
             ("INFO  jepsen.util - 0 :invoke :read nil", Some(Format::LogLines)),
+            ("w(7,1,0,0)", Some(Format::NumberedAccesses)),
+            ("r 7 1", Some(Format::RuledAccesses)),
+            ("w x 1", None),
             ("index,process", None),
             ("", None),
         ] {

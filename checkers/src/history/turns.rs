@@ -163,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
+    use super::super::assemble::Peculiarity;
     use super::super::notation::Progress;
     use super::super::read::read_in_pieces;
     use super::super::write_json_lines;
@@ -266,7 +267,7 @@ mod tests {
         let read = std::panic::catch_unwind(|| {
             let pieces = Pieces::new(Vec::new(), text.as_bytes(), 10);
             let options = ReadOptions { threads: 4, ..ReadOptions::default() };
-            read(&Panics, Origin::new("h"), pieces, Assembly::new(false), &options).map(drop)
+            read(&Panics, Origin::new("h"), pieces, Assembly::new(Peculiarity::None), &options).map(drop)
         });
         assert!(read.is_err());
     }

@@ -57,8 +57,7 @@ impl<'de> Visitor<'de> for AnEvent<'_> {
             |name| A::Error::custom(format_args!("found no {name}: expected an event with process, type and f"));
         let Batch { names, lists, .. } = self.batch;
         let value = lists.take(value.unwrap_or_default());
-        let function =
-            function.flatten().or_else(|| function_of(lists.item(&value)).map(|name| names.id_of(name)));
+        let function = function.flatten().or_else(|| function_of(lists.item(&value)).map(|name| names.id_of(name)));
         Ok(BatchedEvent {
             at: self.at,
             index: index.flatten(),
