@@ -346,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn damaged_headers_are_told_with_the_file_and_the_byte() {
+        let (gzip, zstd) = (gzip(EVENT), zstd(EVENT));
+        let cut = error_of(&gzip[..6]);
+        assert!(cut.starts_with("h: the gzip file ends after 6 bytes, in the middle of a member"), "{cut}");
+        let damaged = error_of([&gzip[..2], &[7], &gzip[3..]].concat());
+        assert!(damaged.starts_with("h: the gzip file is damaged in the ") && damaged.contains("header"), "{damaged}");
+        let second = error_of([&gzip[..], &gzip[..7]].concat());
+        assert!(second.contains(&format!("ends after {} bytes", gzip.len() + 7)), "{second}");
+        let cut = error_of(&zstd[..5]);
+        assert!(cut.starts_with("h: the zstd file ends in the middle of a frame, after "), "{cut}");
+        let damaged = error_of([&zstd[..4], &[0xff; 40]].concat());
+        assert!(damaged.starts_with("h: the zstd file is damaged in the "), "{damaged}");
+    }
+
+    #[test]
     fn an_error_before_the_break_comes_first() {
         let whole = gzip(&(EVENT.repeat(2) + &EVENT.replace('0', "1").repeat(1000)));
         assert!(error_of(&whole[..whole.len() - 9]).starts_with("h:2:1: process 0 invokes read while"));
@@ -389,7 +404,10 @@ mod tests {
     #[test]
     fn files_of_another_kind_are_refused_with_what_was_found() {
         assert!(error_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").starts_with("h:1:1: found `\\x89PNG`: expected a history"));
-        assert!(error_of(EVENT.replace("read", "r\0")).starts_with("h:1:36: control character"));
+        assert!(
+            error_of(EVENT.replace("read", "r\0"))
+                .starts_with("h:1:36: found `\\u{0}`: expected no control character inside text")
+        );
         assert!(error_of("{:process 0 \0}").starts_with("h:1:13: found `\\u{0}`: expected a form of EDN"));
         assert!(error_of("INFO  jepsen.util - 0 :invoke :read \0").starts_with("h:1:37: found `\\u{0}`"));
         let directory = read_file(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();

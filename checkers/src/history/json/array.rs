@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 use super::super::batch::{Batch, BatchedEvent};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::{plain, sentence};
+use super::{plain, problem};
 
 /// One JSON array of objects. serde_json reads each object, and what is between them is read here.
 pub(in super::super) struct JsonArray;
@@ -82,7 +82,8 @@ fn event(text: &str, at: usize, batch: &mut Batch) -> Result<(BatchedEvent, usiz
     match (AnEvent { batch, at: at as u32 }).deserialize(&mut json) {
         Ok(event) => Ok((event, at + json.into_iter::<IgnoredAny>().byte_offset())),
         Err(error) => {
-            let problem = Problem::new(at + offset_of(rest, error.line(), error.column()), sentence(&error));
+            let within = offset_of(rest, error.line(), error.column());
+            let problem = problem(&error, rest, within, "the end of the text").behind(at);
             let seen = if error.is_eof() { text.len() } else { problem.at };
             Err(Stop { problem, seen })
         }

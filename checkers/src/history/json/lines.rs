@@ -6,7 +6,7 @@ use serde::de::DeserializeSeed;
 use super::super::batch::{Batch, BatchedEvent};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::{plain, sentence};
+use super::plain;
 
 /// One JSON object a line; blank lines are nothing.
 pub(in super::super) struct JsonLines;
@@ -57,9 +57,9 @@ fn event(line: &str, at: usize, batch: &mut Batch) -> Result<BatchedEvent, Probl
         return Ok(event);
     }
     let mut json = serde_json::Deserializer::from_str(line);
-    let event = AnEvent { batch, at: begin }.deserialize(&mut json).map_err(|error| problem(&error))?;
+    let event = AnEvent { batch, at: begin }.deserialize(&mut json).map_err(|error| problem(&error, line))?;
     json.end().map_err(|error| {
-        let problem = problem(&error);
+        let problem = problem(&error, line);
         let read = line.get(..problem.at).unwrap_or_default();
         if read.trim_end_matches([' ', '\t', '\r']).len() < read.len() && read.contains('\r') {
             let sentence = "found a second event behind a carriage return (CR): expected each event on a line of its \
@@ -71,6 +71,6 @@ fn event(line: &str, at: usize, batch: &mut Batch) -> Result<BatchedEvent, Probl
     Ok(event)
 }
 
-fn problem(error: &serde_json::Error) -> Problem {
-    Problem::new(error.column().saturating_sub(1), sentence(error))
+fn problem(error: &serde_json::Error, line: &str) -> Problem {
+    super::problem(error, line, error.column().saturating_sub(1), "the end of the line")
 }
