@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rustc_hash::FxBuildHasher;
 
 use super::packed::{Item, pack};
@@ -177,7 +178,7 @@ impl Interner {
         if self.dense[number] == ABSENT {
             let value = Value::Int(number as i64);
             let known = if self.sparse_numbers == 0 { None } else { self.find_other(&value) };
-            self.dense[number] = known.unwrap_or_else(|| self.add(Held::Plain(value))).0;
+            self.dense[number] = known.unwrap_or_else(|| self.add(value)).0;
         }
         ValueId(self.dense[number])
     }
@@ -195,22 +196,23 @@ impl Interner {
 
     /// The id of the list or map with these bytes and their [`hash_of_packed`], which is new if it is.
     pub(super) fn intern_packed(&mut self, bytes: &[u8], hash: u32) -> ValueId {
-        if let Some(id) = self.find_packed(bytes, hash) {
-            return id;
+        let Interner { values, packed, others, .. } = self;
+        let is_it = |other: &Other| other.hash == hash && values[other.id as usize].has_bytes(bytes, packed);
+        match others.entry(spread(hash), is_it, |other| spread(other.hash)) {
+            Entry::Occupied(known) => ValueId(known.get().id),
+            Entry::Vacant(place) => {
+                let id = next_id(values);
+                let length = u32::try_from(bytes.len()).expect("a value is smaller than 4 GiB");
+                values.push(Held::Packed { at: packed.len(), length, built: OnceLock::new() });
+                packed.extend_from_slice(bytes);
+                place.insert(Other { id: id.0, hash });
+                id
+            }
         }
-        let length = u32::try_from(bytes.len()).expect("a value is smaller than 4 GiB");
-        let id = self.add(Held::Packed { at: self.packed.len(), length, built: OnceLock::new() });
-        self.packed.extend_from_slice(bytes);
-        self.others.insert_unique(spread(hash), Other { id: id.0, hash }, |other| spread(other.hash));
-        id
     }
 
     fn find_packed(&self, bytes: &[u8], hash: u32) -> Option<ValueId> {
-        let is_it = |other: &Other| {
-            other.hash == hash
-                && matches!(self.values[other.id as usize],
-                    Held::Packed { at, length, .. } if self.packed[at..at + length as usize] == *bytes)
-        };
+        let is_it = |other: &Other| other.hash == hash && self.values[other.id as usize].has_bytes(bytes, &self.packed);
         self.others.find(spread(hash), is_it).map(|other| ValueId(other.id))
     }
 
@@ -226,18 +228,30 @@ impl Interner {
             return id;
         }
         self.sparse_numbers += usize::from(matches!(value, Value::Int(_)));
-        self.heap += value.heap_bytes();
-        let id = self.add(Held::Plain(value));
+        let id = self.add(value);
         self.others.insert_unique(spread(hash), Other { id: id.0, hash }, |other| spread(other.hash));
         id
     }
 
-    fn add(&mut self, value: Held) -> ValueId {
-        let id = u32::try_from(self.values.len()).ok().filter(|&id| id < ABSENT);
-        let id = id.expect("a history holds fewer than 2^32 - 1 distinct values");
-        self.values.push(value);
-        ValueId(id)
+    fn add(&mut self, value: Value) -> ValueId {
+        let id = next_id(&self.values);
+        self.heap += value.heap_bytes();
+        self.values.push(Held::Plain(value));
+        id
     }
+}
+
+impl Held {
+    /// Whether it is the list or map with these bytes.
+    fn has_bytes(&self, bytes: &[u8], packed: &[u8]) -> bool {
+        matches!(*self, Held::Packed { at, length, .. } if packed[at..at + length as usize] == *bytes)
+    }
+}
+
+/// The id of the value that comes next.
+fn next_id(values: &[Held]) -> ValueId {
+    let id = u32::try_from(values.len()).ok().filter(|&id| id < ABSENT);
+    ValueId(id.expect("a history holds fewer than 2^32 - 1 distinct values"))
 }
 
 fn hash_of(value: &Value) -> u32 {

@@ -11,6 +11,8 @@
 //!
 //! Of a transaction that did not complete, only the writes are here: its reads are unknown.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use crate::History;
@@ -164,9 +166,12 @@ impl<'h> MicroOperations<'h> {
             earlier = self.previous[earlier as usize];
         }
         let name = name_of(self.key[at as usize], self.value[at as usize]);
-        let Some(&other) = self.writes.get(&name) else {
-            self.writes.insert(name, at);
-            return Ok(());
+        let other = match self.writes.entry(name) {
+            Entry::Occupied(other) => *other.get(),
+            Entry::Vacant(place) => {
+                place.insert(at);
+                return Ok(());
+            }
         };
         let operation = |at| history.operation(OperationId(self.row_of(at)));
         let (first, second) = (operation(other), operation(at));
