@@ -70,6 +70,7 @@ impl Interner {
     ///
     /// # Panics
     /// At more than 2^32 - 2 distinct values.
+    #[inline]
     pub fn intern(&mut self, value: Value) -> ValueId {
         match value {
             Value::Nil if !self.values.is_empty() => ValueId::NIL,
@@ -171,6 +172,7 @@ impl Interner {
         (0..(4 * self.values.len() + 4096) as i64).contains(&number)
     }
 
+    #[inline]
     fn intern_dense(&mut self, number: usize) -> ValueId {
         if number >= self.dense.len() {
             self.dense.resize((number + 1).next_power_of_two(), ABSENT);

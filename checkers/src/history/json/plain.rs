@@ -9,6 +9,7 @@ use super::super::packed::{Item, OpenList, pack, pack_int, pack_text};
 use super::super::{EventType, Value};
 
 /// The event that stands at the beginning of `text`, and where it ends; `None` if it is not plain.
+#[inline]
 pub(super) fn event(text: &str, at: u32, batch: &mut Batch) -> Option<(BatchedEvent, usize)> {
     let known = batch.lists.bytes.len();
     let event = plain_event(text, at, batch);
@@ -163,13 +164,18 @@ impl<'a> Plain<'a> {
 
     fn value(&mut self, lists: &mut Lists) -> Option<BatchedValue> {
         if self.peek()? != b'[' {
-            return Some(BatchedValue::Plain(self.scalar()?.to_value()));
+            return Some(BatchedValue::Plain(match self.scalar()? {
+                Item::Int(number) => Value::Int(number),
+                Item::Nil => Value::Nil,
+                other => other.to_value(),
+            }));
         }
         let begin = lists.bytes.len();
         self.pack_list(LISTS - 1, &mut lists.bytes)?;
         Some(lists.packed_since(begin))
     }
 
+    #[inline]
     fn scalar(&mut self) -> Option<Item<'a>> {
         Some(match self.peek()? {
             b'n' => self.word("null", Item::Nil)?,
