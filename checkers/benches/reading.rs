@@ -1,4 +1,4 @@
-//! How fast histories are read: 100,000 operations on 1,000 keys by 30 clients, in each format.
+//! How fast histories are read: 100,000 operations on 1,000 keys by 30 clients, in each format; and 200,000 transactions on lists.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
@@ -82,10 +82,33 @@ fn log(event: &Event) -> String {
     )
 }
 
-fn lines(events: &[Event], line: impl Fn(usize, &Event) -> String) -> String {
+fn lines(events: &[Event], mut line: impl FnMut(usize, &Event) -> String) -> String {
     events.iter().enumerate().fold(String::new(), |mut text, (position, event)| {
         writeln!(text, "{}", line(position, event)).unwrap();
         text
+    })
+}
+
+/// The same accesses as the text of Plume has them, a transaction each.
+fn access(position: usize, event: &Event) -> String {
+    let word = if event.write { "w" } else { "r" };
+    format!("{word}({},{},{},{position})", event.key, event.value.unwrap_or(0), event.process)
+}
+
+/// A transaction for each event: a list that grows to 32 elements is appended to and read.
+fn transactions(events: &[Event]) -> String {
+    let mut lists = vec![Vec::<String>::new(); 1000];
+    lines(events, move |position, event| {
+        let list = &mut lists[event.key];
+        if list.len() == 32 {
+            list.clear();
+        }
+        list.push(position.to_string());
+        let (key, list) = (event.key, list.join(","));
+        format!(
+            "{{\"process\":{},\"type\":\"ok\",\"f\":\"txn\",\"value\":[[\"append\",{key},{position}],[\"r\",{key},[{list}]]]}}",
+            event.process
+        )
     })
 }
 
@@ -105,6 +128,8 @@ fn reading(criterion: &mut Criterion) {
         ("edn-lines", edn_lines.clone().into_bytes(), edn_lines.len()),
         ("edn-vector", format!("[{edn_lines}]").into_bytes(), edn_lines.len()),
         ("log-lines", lines(&events, |_, event| log(event)).into_bytes(), lines(&events, |_, event| log(event)).len()),
+        ("accesses", lines(&events, access).into_bytes(), lines(&events, access).len()),
+        ("transactions-json-lines", transactions(&events).into_bytes(), transactions(&events).len()),
         ("json-lines-gzip", gzip(&json_lines), json_lines.len()),
         ("json-lines-zstd", compress_to_vec(json_lines.as_bytes(), CompressionLevel::Fastest), json_lines.len()),
     ];

@@ -7,16 +7,18 @@
 //! ```
 //!
 //! ```text
-//!   source ─compression─► text ─pieces─► pieces ─json, edn, log─► batches ─assemble─► HistoryBuilder
+//!   source ─compression─► text ─pieces─► pieces ─json, edn, …─► batches ─assemble─► HistoryBuilder
 //!                                        (many threads at once)   (in turns)
 //! ```
 //!
 //! Inside, a history is a table of operations in the order of their invocations. Every column is a vector of small
-//! integers; functions, keys and values are interned, so that a checker never compares strings or JSON.
+//! integers; functions, keys and values are interned, so that a checker never compares strings or JSON. Lists are held
+//! as bytes and read in place ([`Item`]): only who asks for a [`Value`] has one built.
 //!
 //! Order is the order of events, never time: simulated clocks tick in whole milliseconds and tie, recorded ones run
 //! backwards.
 
+mod accesses;
 mod assemble;
 mod batch;
 mod build;
@@ -29,6 +31,7 @@ mod json;
 mod log;
 mod merge;
 mod notation;
+mod packed;
 mod pieces;
 mod read;
 mod turns;
@@ -38,6 +41,7 @@ mod write;
 pub use build::{BrokenRule, Event, EventType, HistoryBuilder, Process};
 pub use error::{Limit, Place, ReadError};
 pub use interner::Interner;
+pub use packed::{Item, Items, List};
 pub use read::{Format, ReadOptions, read, read_file, read_file_with, read_with};
 pub use value::Value;
 pub use write::write_json_lines;
@@ -175,9 +179,14 @@ impl History {
         &self.nemesis
     }
 
-    /// The value behind an id of this history.
+    /// The value behind an id of this history. The first call for a list or a map builds it, and the history keeps it.
     pub fn value(&self, id: ValueId) -> &Value {
         self.values.get(id)
+    }
+
+    /// The value behind an id of this history, read in place: for those who look into many lists, as transactions are.
+    pub fn item(&self, id: ValueId) -> Item<'_> {
+        self.values.item(id)
     }
 
     /// The id of a value, if the history holds it anywhere.
@@ -190,7 +199,8 @@ impl History {
         &self.values
     }
 
-    /// How much memory the history takes, in bytes: its columns and its values, about.
+    /// How much memory the history takes, in bytes: its columns and its values, about, without what [`History::value`]
+    /// builds.
     pub fn bytes(&self) -> usize {
         let operation = 7 * size_of::<u32>() + 3 * size_of::<u64>() + size_of::<Outcome>();
         self.len() * operation

@@ -124,7 +124,7 @@ enum Keep {
 
 #[derive(Args)]
 struct CheckArguments {
-    /// Histories: JSON Lines, JSON arrays, EDN or old Jepsen logs, also with gzip or zstd; `-` is standard input
+    /// Histories: JSON Lines, JSON arrays, EDN, old Jepsen logs or the text of Plume and AWDIT, also with gzip or zstd; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The sequential specification; without it, it is guessed

@@ -11,16 +11,21 @@
 //! it invokes the next. Completions alone are then of a process each. A text in which some events say it and others do
 //! not is refused.
 
-use super::batch::{Batch, BatchedEvent, Name, Names, Who};
+use rustc_hash::FxHashSet;
+
+use super::batch::{Batch, BatchedEvent, BatchedValue, Lists, Name, Names, Who};
 use super::build::{BrokenRule, ClientEvent};
 use super::independent::IndependentKeys;
-use super::{EventType, History, HistoryBuilder, NemesisEvent, Place, ValueId};
+use super::packed::{Item, List};
+use super::{EventType, History, HistoryBuilder, NemesisEvent, Outcome, Place, Value, ValueId};
 
 /// A history in the making, from the events of a text.
 pub(super) struct Assembly {
     history: HistoryBuilder,
     /// For the formats in which pairs may hold keys.
     keys: Option<IndependentKeys>,
+    /// The sessions and numbers of the transactions so far, for the format in which they have such.
+    transactions: Option<FxHashSet<(u32, u64)>>,
     /// Whether a client has invoked anything.
     invoked: bool,
     /// The first completion without an invocation before it, which is an error unless there are only such.
@@ -34,15 +39,28 @@ pub(super) struct Assembly {
 const NO_PROCESS: &str = "found no process: expected an event with process, type and f (only a history of one process, \
      which completes each operation before it invokes the next, may leave it out)";
 
+/// What only some formats have.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Peculiarity {
+    /// Nothing.
+    None,
+    /// Pairs may hold keys: see [`IndependentKeys`].
+    PairsMayHoldKeys,
+    /// Transactions have numbers, and registers begin as 0, which stands as nil where it was read: see
+    /// [`accesses`](super::accesses).
+    KeysBeginAsZero,
+}
+
 /// A place and what is wrong there.
 type Wrong = (Place, String);
 
 impl Assembly {
-    /// A history without events. `pairs_may_hold_keys` is true for the formats of [`IndependentKeys`].
-    pub fn new(pairs_may_hold_keys: bool) -> Assembly {
+    /// A history without events.
+    pub fn new(peculiarity: Peculiarity) -> Assembly {
         Assembly {
             history: HistoryBuilder::new(),
-            keys: pairs_may_hold_keys.then(IndependentKeys::default),
+            keys: (peculiarity == Peculiarity::PairsMayHoldKeys).then(IndependentKeys::default),
+            transactions: (peculiarity == Peculiarity::KeysBeginAsZero).then(FxHashSet::default),
             invoked: false,
             completed_alone: None,
             process_said: None,
@@ -62,14 +80,14 @@ impl Assembly {
 
     /// Adds the events of a batch, which is empty then. `place` turns their offsets into places.
     pub fn add(&mut self, batch: &mut Batch, place: impl Fn(usize) -> Place) -> Result<(), Wrong> {
-        let Batch { events, names } = batch;
+        let Batch { events, names, lists } = batch;
         self.functions.clear();
         self.functions.resize(names.len(), None);
         for event in events.drain(..) {
             let at = event.at as usize;
-            self.add_event(event, names, || place(at)).map_err(|wrong| self.misfit().unwrap_or(wrong))?;
+            self.add_event(event, names, lists, || place(at)).map_err(|wrong| self.misfit().unwrap_or(wrong))?;
         }
-        names.clear();
+        batch.clear();
         Ok(())
     }
 
@@ -82,6 +100,9 @@ impl Assembly {
         if let Some(keys) = self.keys {
             keys.take_apart(&mut history);
         }
+        if self.transactions.is_some() {
+            read_written_zeros(&mut history);
+        }
         Ok(history)
     }
 
@@ -89,9 +110,17 @@ impl Assembly {
         self.keys.as_ref().and_then(IndependentKeys::misfit)
     }
 
-    fn add_event(&mut self, event: BatchedEvent, names: &Names, place: impl Fn() -> Place) -> Result<(), Wrong> {
+    fn add_event(
+        &mut self,
+        event: BatchedEvent,
+        names: &Names,
+        lists: &Lists,
+        place: impl Fn() -> Place,
+    ) -> Result<(), Wrong> {
         let said = match event.who {
-            Who::Named(name) => return self.add_nemesis(event, name, names).map_err(|rule| broken(&place, rule)),
+            Who::Named(name) => {
+                return self.add_nemesis(event, name, names, lists).map_err(|rule| broken(&place, rule));
+            }
             Who::Client(process) => Some(process),
             Who::Unsaid => None,
         };
@@ -107,7 +136,15 @@ impl Assembly {
         // Where nobody says who, completions alone are of a process each, and all other events of one.
         let process = said.unwrap_or(if alone { self.history.next_position() } else { 0 });
         if let Some(keys) = &mut self.keys {
-            keys.note(&event, function, self.history.open_operation(process), &place)?;
+            keys.note(&event, lists.item(&event.value), function, self.history.open_operation(process), &place)?;
+        }
+        if let (Some(known), Some(number)) = (&mut self.transactions, event.index)
+            && !known.insert((process, number))
+        {
+            let problem = format!(
+                "found transaction {number} of session {process} again: expected all its lines one behind the other"
+            );
+            return Err((place(), problem));
         }
         let known = &mut self.functions[event.function.0 as usize];
         let event = ClientEvent {
@@ -116,8 +153,11 @@ impl Assembly {
             process,
             event_type: event.event_type,
             function: *known.get_or_insert_with(|| self.history.function(function)),
-            key: event.key,
-            value: event.value,
+            key: event.key.map(|key| self.history.intern(key)),
+            value: match event.value {
+                BatchedValue::Plain(value) => self.history.intern(value),
+                BatchedValue::Packed { begin, end, hash } => self.history.intern_packed(lists.of(begin, end), hash),
+            },
             error: event.error.map(|error| *error),
         };
         let added = if alone { self.history.push_alone(event) } else { self.history.push_client(event) };
@@ -127,14 +167,14 @@ impl Assembly {
         })
     }
 
-    fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names) -> Result<(), BrokenRule> {
+    fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names, lists: &Lists) -> Result<(), BrokenRule> {
         let event = NemesisEvent {
             position: self.history.next_position(),
             time: event.time,
             process: names.get(name).to_owned(),
             event_type: event.event_type,
             function: names.get(event.function).to_owned(),
-            value: event.value,
+            value: lists.item(&event.value).to_value(),
         };
         self.history.push_nemesis(event).map(drop)
     }
@@ -162,13 +202,46 @@ impl Assembly {
     }
 }
 
+/// Where some transaction that happened writes 0 to a key, a read of nil from that key was one of 0.
+fn read_written_zeros(history: &mut History) {
+    fn accesses(history: &History, value: ValueId) -> impl Iterator<Item = (Item<'_>, Item<'_>, Item<'_>)> {
+        let list = if let Item::List(list) = history.item(value) { list } else { List::default() };
+        list.iter().filter_map(|access| {
+            let mut parts = if let Item::List(parts) = access { parts.iter() } else { return None };
+            Some((parts.next()?, parts.next()?, parts.next()?))
+        })
+    }
+    let happened = history.operations().filter(|operation| operation.outcome() == Outcome::Ok);
+    let written = happened.flat_map(|operation| accesses(history, operation.argument_id()));
+    let zeros = written.filter(|access| matches!(access, (Item::Text("w"), _, Item::Int(0))));
+    let keys: FxHashSet<Value> = zeros.map(|(_, key, _)| key.to_value()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    for row in 0..history.len() {
+        let value = history.argument[row];
+        let is_zero = |word, key: Item<'_>, value| {
+            (word, value) == (Item::Text("r"), Item::Nil) && keys.contains(&key.to_value())
+        };
+        if accesses(history, value).any(|(word, key, value)| is_zero(word, key, value)) {
+            let mended = accesses(history, value).map(|(word, key, value)| {
+                let value = if is_zero(word, key, value) { Item::Int(0) } else { value };
+                Value::List([word, key, value].map(Item::to_value).into())
+            });
+            let mended = Value::List(mended.collect());
+            let id = history.values.intern(mended);
+            (history.argument[row], history.result[row]) = (id, id);
+        }
+    }
+}
+
 fn broken(place: impl Fn() -> Place, rule: BrokenRule) -> Wrong {
     (place(), rule.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Outcome, Value, read, write_json_lines};
+    use super::super::{read, write_json_lines};
     use super::*;
 
     fn error_of(text: &str) -> String {

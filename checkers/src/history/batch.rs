@@ -6,6 +6,8 @@
 
 use rustc_hash::FxHashMap;
 
+use super::interner::hash_of_packed;
+use super::packed::{Item, pack};
 use super::{EventType, Value};
 
 /// The events of a piece of text, in order.
@@ -13,6 +15,7 @@ use super::{EventType, Value};
 pub(super) struct Batch {
     pub events: Vec<BatchedEvent>,
     pub names: Names,
+    pub lists: Lists,
 }
 
 /// An event as its text says it.
@@ -25,8 +28,58 @@ pub(super) struct BatchedEvent {
     pub index: Option<u64>,
     pub time: Option<u64>,
     pub key: Option<Value>,
-    pub value: Value,
+    pub value: BatchedValue,
     pub error: Option<Box<Value>>,
+}
+
+/// A value as a batch holds it.
+#[derive(Debug)]
+pub(super) enum BatchedValue {
+    /// What is no list and no map.
+    Plain(Value),
+    /// Where its bytes lie among the [`Lists`] of its batch, and their hash.
+    Packed { begin: u32, end: u32, hash: u32 },
+}
+
+/// The bytes of the lists and maps in a batch.
+#[derive(Default)]
+pub(super) struct Lists {
+    /// Whoever wrote to its end without a [`BatchedValue`] cuts that off again.
+    pub bytes: Vec<u8>,
+}
+
+impl Lists {
+    /// Takes a value into the batch.
+    pub fn take(&mut self, value: Value) -> BatchedValue {
+        match value {
+            Value::List(_) | Value::Map(_) => {
+                let begin = self.bytes.len();
+                pack(&value, &mut self.bytes);
+                self.packed_since(begin)
+            }
+            plain => BatchedValue::Plain(plain),
+        }
+    }
+
+    /// The list or map whose bytes were written last, from a place on.
+    pub fn packed_since(&self, begin: usize) -> BatchedValue {
+        let hash = hash_of_packed(&self.bytes[begin..]);
+        let place = |at: usize| u32::try_from(at).expect("a piece of text packs into less than 4 GiB");
+        BatchedValue::Packed { begin: place(begin), end: place(self.bytes.len()), hash }
+    }
+
+    /// The bytes of a packed value.
+    pub fn of(&self, begin: u32, end: u32) -> &[u8] {
+        &self.bytes[begin as usize..end as usize]
+    }
+
+    /// A value, read in place.
+    pub fn item<'a>(&'a self, value: &'a BatchedValue) -> Item<'a> {
+        match value {
+            BatchedValue::Plain(value) => Item::of_plain(value).expect("lists and maps are packed"),
+            BatchedValue::Packed { begin, end, .. } => Item::of_packed(self.of(*begin, *end)),
+        }
+    }
 }
 
 /// Who an event belongs to, as its text says it.
@@ -95,18 +148,19 @@ impl Batch {
     pub fn clear(&mut self) {
         self.events.clear();
         self.names.clear();
+        self.lists.bytes.clear();
     }
 }
 
 /// What an event without a function does, if its value shows it: a list of micro-operations, `[["append", 7, 1] ["r", 8
 /// nil]]`, is a transaction.
-pub(super) fn function_of(value: &Value) -> Option<&'static str> {
-    let is_micro_operation = |item: &Value| match item {
-        Value::List(parts) => matches!(&**parts, [Value::Text(_), _] | [Value::Text(_), _, _]),
+pub(super) fn function_of(value: Item<'_>) -> Option<&'static str> {
+    let is_micro_operation = |item: Item<'_>| match item {
+        Item::List(parts) => matches!(parts.len(), 2 | 3) && matches!(parts.iter().next(), Some(Item::Text(_))),
         _ => false,
     };
     match value {
-        Value::List(items) if items.iter().all(is_micro_operation) => Some("txn"),
+        Item::List(items) if items.iter().all(is_micro_operation) => Some("txn"),
         _ => None,
     }
 }

@@ -136,7 +136,7 @@ pub struct HistoryBuilder {
     functions: FxHashMap<Box<str>, ValueId>,
 }
 
-/// An event of a client, whose function is interned already.
+/// An event of a client, whose function, key and value are interned already.
 #[derive(Debug)]
 pub(super) struct ClientEvent {
     pub index: Option<u64>,
@@ -144,8 +144,8 @@ pub(super) struct ClientEvent {
     pub process: u32,
     pub event_type: EventType,
     pub function: ValueId,
-    pub key: Option<Value>,
-    pub value: Value,
+    pub key: Option<ValueId>,
+    pub value: ValueId,
     pub error: Option<Value>,
 }
 
@@ -168,6 +168,8 @@ impl HistoryBuilder {
             }
             Process::Client(process) => {
                 let function = self.function(&function);
+                let key = key.map(|key| self.intern(key));
+                let value = self.intern(value);
                 self.push_client(ClientEvent { index, time, process, event_type, function, key, value, error })
             }
         }
@@ -192,6 +194,16 @@ impl HistoryBuilder {
         let id = self.history.values.intern(Value::text(name));
         self.functions.insert(name.into(), id);
         id
+    }
+
+    /// The id of a value.
+    pub(super) fn intern(&mut self, value: Value) -> ValueId {
+        self.history.values.intern(value)
+    }
+
+    /// The id of a list or map by its bytes and their hash.
+    pub(super) fn intern_packed(&mut self, bytes: &[u8], hash: u32) -> ValueId {
+        self.history.values.intern_packed(bytes, hash)
     }
 
     /// What a process has open.
@@ -230,12 +242,11 @@ impl HistoryBuilder {
         let history = &mut self.history;
         history.completions_alone = true;
         let id = OperationId(history.process.len() as u32);
-        let value = history.values.intern(event.value);
         history.process.push(event.process);
         history.function.push(event.function);
-        history.key.push(event.key.map_or(NO_KEY, |key| history.values.intern(key)));
-        history.argument.push(value);
-        history.result.push(value);
+        history.key.push(event.key.unwrap_or(NO_KEY));
+        history.argument.push(event.value);
+        history.result.push(event.value);
         history.outcome.push(outcome_of(event.event_type));
         history.invoked.push(position);
         history.completed.push(position);
@@ -275,8 +286,8 @@ impl HistoryBuilder {
         let id = OperationId(history.process.len() as u32);
         history.process.push(process);
         history.function.push(event.function);
-        history.key.push(event.key.map_or(NO_KEY, |key| history.values.intern(key)));
-        history.argument.push(history.values.intern(event.value));
+        history.key.push(event.key.unwrap_or(NO_KEY));
+        history.argument.push(event.value);
         history.result.push(ValueId::NIL);
         history.outcome.push(Outcome::Info);
         history.invoked.push(history.events);
@@ -302,20 +313,20 @@ impl HistoryBuilder {
                 opened: open.invoked(),
             });
         }
-        if let (Some(key), Some(opened_key)) = (&event.key, open.key())
+        if let (Some(key), Some(opened_key)) = (event.key, open.key_id())
             && key != opened_key
         {
             return Err(BrokenRule::OtherKey {
                 process,
                 function: self.name_of(event.function),
-                key: key.clone(),
-                opened_key: opened_key.clone(),
+                key: self.history.value(key).clone(),
+                opened_key: self.history.value(opened_key).clone(),
             });
         }
         self.open.end(process);
         let history = &mut self.history;
         let row = id.row();
-        history.result[row] = history.values.intern(event.value);
+        history.result[row] = event.value;
         history.outcome[row] = outcome_of(event.event_type);
         history.completed[row] = history.events;
         history.completed_at[row] = told(event.time);

@@ -15,10 +15,10 @@ pub(super) fn decompressed<'s>(mut source: impl Read + Send + 's) -> io::Result<
     source.by_ref().take(4).read_to_end(&mut magic)?;
     let kind = Compression::of(&magic);
     let source = Cursor::new(magic).chain(source);
-    let buffered = |source| BufReader::with_capacity(BUFFER, source);
+    let buffered = |source| Counted { source: BufReader::with_capacity(BUFFER, source), bytes: 0 };
     Ok(match kind {
         Compression::None => Box::new(source),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(buffered(source))),
+        Compression::Gzip => Box::new(GzipMembers(MultiGzDecoder::new(buffered(source)))),
         Compression::Zstd => Box::new(ZstdFrames::new(buffered(source))),
     })
 }
@@ -41,14 +41,60 @@ impl Compression {
     }
 }
 
+/// A source that counts what is taken from it.
+struct Counted<R> {
+    source: R,
+    bytes: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.source.consume(bytes);
+    }
+}
+
+/// All members of a gzip file.
+struct GzipMembers<R>(MultiGzDecoder<Counted<R>>);
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let bytes = self.0.get_ref().bytes;
+            let said = match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    format!("the gzip file ends after {bytes} bytes, in the middle of a member")
+                }
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                    format!("the gzip file is damaged in the {bytes} bytes so far: {error}")
+                }
+                _ => return error,
+            };
+            io::Error::new(error.kind(), said)
+        })
+    }
+}
+
 /// All frames of a zstd file: tools that compress in parallel write many, and ruzstd decodes one at a time.
 struct ZstdFrames<R> {
-    source: R,
+    source: Counted<R>,
     decoder: FrameDecoder,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
-    fn new(source: R) -> Self {
+    fn new(source: Counted<R>) -> Self {
         ZstdFrames { source, decoder: FrameDecoder::new() }
     }
 
@@ -63,10 +109,10 @@ impl<R: BufRead> ZstdFrames<R> {
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                     let length = u64::from(length);
                     if io::copy(&mut (&mut self.source).take(length), &mut io::sink())? < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+                        return Err(cut(self.source.bytes));
                     }
                 }
-                Err(error) => return Err(broken(error)),
+                Err(error) => return Err(broken(error, self.source.bytes)),
             }
         }
     }
@@ -75,23 +121,31 @@ impl<R: BufRead> ZstdFrames<R> {
         match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
             (Some(expected), Some(found)) if expected != found => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the zstd frame's checksum is {expected:08x}, but its content has {found:08x}"),
+                format!(
+                    "the checksum of the zstd frame before byte {} is {expected:08x}, but its content has {found:08x}",
+                    self.source.bytes
+                ),
             )),
             _ => Ok(()),
         }
     }
 }
 
-/// What ruzstd says, as an error of a source.
-fn broken(error: FrameDecoderError) -> io::Error {
+fn cut(bytes: u64) -> io::Error {
+    let said = format!("the zstd file ends in the middle of a frame, after {bytes} bytes");
+    io::Error::new(io::ErrorKind::UnexpectedEof, said)
+}
+
+/// What ruzstd says after so many bytes of the file, as an error of a source.
+fn broken(error: FrameDecoderError, bytes: u64) -> io::Error {
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
     while let Some(inner) = cause {
         if inner.downcast_ref::<io::Error>().is_some_and(|inner| inner.kind() == io::ErrorKind::UnexpectedEof) {
-            return io::Error::new(io::ErrorKind::UnexpectedEof, "the zstd file ends in the middle of a frame");
+            return cut(bytes);
         }
         cause = inner.source();
     }
-    io::Error::new(io::ErrorKind::InvalidData, format!("the zstd file is damaged: {error}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("the zstd file is damaged in the {bytes} bytes so far: {error}"))
 }
 
 impl<R: BufRead> Read for ZstdFrames<R> {
@@ -103,7 +157,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
             }
             if !self.decoder.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.source, one).map_err(broken)?;
+                self.decoder.decode_blocks(&mut self.source, one).map_err(|error| broken(error, self.source.bytes))?;
                 continue;
             }
             self.verify_checksum()?;

@@ -94,7 +94,7 @@ impl Forms<'_> {
                 Err(Problem::new(at, format_args!("found {found} after the end of the history: expected nothing")))
             }
             (State::Unknown | State::Bare | State::Within(_), token) => {
-                let event = self.event(at, token, &mut batch.names)?;
+                let event = self.event(at, token, batch)?;
                 batch.events.push(event);
                 Ok(Some(if state == State::Unknown { State::Bare } else { state }))
             }

@@ -15,7 +15,8 @@
 
 use super::batch::{BatchedEvent, Who};
 use super::build::BrokenRule;
-use super::{EventType, History, NO_KEY, Operation, Place, Value};
+use super::packed::Item;
+use super::{EventType, History, NO_KEY, Operation, Place};
 
 /// Looks at the events of a history in order, to tell what its pairs are.
 #[derive(Default)]
@@ -41,11 +42,11 @@ enum Pairs {
 
 impl Pairs {
     /// What one event of a client tells.
-    fn of(event: &BatchedEvent, function: &str) -> Pairs {
+    fn of(event: &BatchedEvent, value: Item<'_>, function: &str) -> Pairs {
         match function {
             "read" | "write" | "cas" if event.key.is_some() => Pairs::Other,
-            "read" if event.event_type == EventType::Invoke => match event.value.as_pair() {
-                Some((_, Value::Nil)) => Pairs::Tuples,
+            "read" if event.event_type == EventType::Invoke => match value.as_pair() {
+                Some((_, Item::Nil)) => Pairs::Tuples,
                 Some(_) => Pairs::Unknown,
                 None => Pairs::Values,
             },
@@ -56,13 +57,14 @@ impl Pairs {
 }
 
 impl IndependentKeys {
-    /// Takes note of an event before it becomes part of the history; `open` is the operation that its process has open.
+    /// Takes note of an event and its value before they become part of the history; `open` is the operation that its process has open.
     ///
     /// # Errors
     /// Where it shows that the history is refused.
     pub fn note(
         &mut self,
         event: &BatchedEvent,
+        value: Item<'_>,
         function: &str,
         open: Option<Operation<'_>>,
         place: impl Fn() -> Place,
@@ -70,7 +72,7 @@ impl IndependentKeys {
         if self.pairs == Pairs::Other || matches!(event.who, Who::Named(_)) {
             return Ok(());
         }
-        self.pairs = match (self.pairs, Pairs::of(event, function)) {
+        self.pairs = match (self.pairs, Pairs::of(event, value, function)) {
             (_, Pairs::Other) => Pairs::Other,
             (known, Pairs::Unknown) => known,
             (Pairs::Values, Pairs::Tuples) | (Pairs::Tuples, Pairs::Values) => {
@@ -82,7 +84,7 @@ impl IndependentKeys {
         };
         if matches!(self.pairs, Pairs::Unknown | Pairs::Tuples)
             && self.misfit.is_none()
-            && let Some(problem) = misfit(event, function, open)
+            && let Some(problem) = misfit(event, value, function, open)
         {
             self.misfit = Some((place(), problem));
         }
@@ -102,8 +104,8 @@ impl IndependentKeys {
         let History { key, argument, result, values, .. } = history;
         for (row, key) in key.iter_mut().enumerate() {
             for column in [&mut *argument, result] {
-                if let Some((first, second)) = values.get(column[row]).as_pair() {
-                    let (first, second) = (first.clone(), second.clone());
+                if let Some((first, second)) = values.item(column[row]).as_pair() {
+                    let (first, second) = (first.to_value(), second.to_value());
                     let id = values.intern(first);
                     if *key == NO_KEY {
                         *key = id;
@@ -116,19 +118,20 @@ impl IndependentKeys {
 }
 
 /// Why an event cannot be in a history whose pairs are keys and values, if it cannot.
-fn misfit(event: &BatchedEvent, function: &str, open: Option<Operation<'_>>) -> Option<String> {
-    let Some((key, _)) = event.value.as_pair() else {
-        let kind = event.value.kind();
-        return matches!(event.event_type, EventType::Invoke | EventType::Ok)
-            .then(|| format!("found a {function} of {kind} in a history of independent keys: expected `[key value]`"));
+fn misfit(event: &BatchedEvent, value: Item<'_>, function: &str, open: Option<Operation<'_>>) -> Option<String> {
+    let Some((key, _)) = value.as_pair() else {
+        return matches!(event.event_type, EventType::Invoke | EventType::Ok).then(|| {
+            let kind = value.to_value().kind();
+            format!("found a {function} of {kind} in a history of independent keys: expected `[key value]`")
+        });
     };
     let open = open.filter(|_| event.event_type != EventType::Invoke)?;
-    let (opened_key, _) = open.argument().as_pair()?;
+    let (opened_key, _) = open.history().item(open.argument_id()).as_pair()?;
     let rule = || BrokenRule::OtherKey {
         process: open.process(),
         function: function.to_owned(),
-        key: key.clone(),
-        opened_key: opened_key.clone(),
+        key: key.to_value(),
+        opened_key: opened_key.to_value(),
     };
     (key != opened_key).then(|| rule().to_string())
 }

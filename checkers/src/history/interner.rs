@@ -1,13 +1,17 @@
 //! How the values of a history become integers.
 //!
 //! Most histories write whole numbers counted from 0 or so. Those are found by their number in a plain table; all other
-//! values go through a hash table of ids. Each value is held once, in a vector by id.
+//! values go through a hash table of ids. Each value is held once, in a vector by id; lists and maps as bytes
+//! ([`packed`](super::packed)), of which a [`Value`] is built when somebody first asks for it.
 
 use std::hash::BuildHasher;
+use std::sync::OnceLock;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rustc_hash::FxBuildHasher;
 
+use super::packed::{Item, pack};
 use super::{Value, ValueId};
 
 /// Gives equal values equal ids, in the order in which they first came; [`ValueId::NIL`] is always nil.
@@ -15,7 +19,9 @@ use super::{Value, ValueId};
 /// Cost: an array access for whole numbers that lie close together, and else the hashing of the value.
 #[derive(Clone, Debug)]
 pub struct Interner {
-    values: Vec<Value>,
+    values: Vec<Held>,
+    /// The bytes of all lists and maps.
+    packed: Vec<u8>,
     /// The ids of small whole numbers, at their number; [`ABSENT`] where the number has none here.
     dense: Vec<u32>,
     /// All other values.
@@ -24,6 +30,15 @@ pub struct Interner {
     sparse_numbers: usize,
     /// What the values hold beside their place in the vector, in bytes.
     heap: usize,
+}
+
+/// A value by its id.
+#[derive(Clone, Debug)]
+enum Held {
+    /// What is no list and no map.
+    Plain(Value),
+    /// Where its bytes begin and how many they are, and the value, once it was asked for.
+    Packed { at: usize, length: u32, built: OnceLock<Box<Value>> },
 }
 
 /// A value behind the hash table: its id, and its hash, as values may be long.
@@ -37,8 +52,14 @@ const ABSENT: u32 = u32::MAX;
 
 impl Default for Interner {
     fn default() -> Interner {
-        let mut interner =
-            Interner { values: Vec::new(), dense: Vec::new(), others: HashTable::new(), sparse_numbers: 0, heap: 0 };
+        let mut interner = Interner {
+            values: Vec::new(),
+            packed: Vec::new(),
+            dense: Vec::new(),
+            others: HashTable::new(),
+            sparse_numbers: 0,
+            heap: 0,
+        };
         interner.intern(Value::Nil);
         interner
     }
@@ -49,20 +70,52 @@ impl Interner {
     ///
     /// # Panics
     /// At more than 2^32 - 2 distinct values.
+    #[inline]
     pub fn intern(&mut self, value: Value) -> ValueId {
         match value {
             Value::Nil if !self.values.is_empty() => ValueId::NIL,
             Value::Int(number) if self.reaches(number) => self.intern_dense(number as usize),
+            Value::List(_) | Value::Map(_) => {
+                let bytes = bytes_of(&value);
+                self.intern_packed(&bytes, hash_of_packed(&bytes))
+            }
             other => self.intern_other(other),
         }
     }
 
-    /// The value behind an id.
+    /// The id of a value, which is new if the value is: as [`Interner::intern`] of [`Item::to_value`], but built only
+    /// where it is new and text.
+    ///
+    /// # Panics
+    /// At more than 2^32 - 2 distinct values.
+    pub fn intern_item(&mut self, item: Item<'_>) -> ValueId {
+        match item {
+            Item::Nil => ValueId::NIL,
+            Item::Int(number) if self.reaches(number) => self.intern_dense(number as usize),
+            other => self.intern(other.to_value()),
+        }
+    }
+
+    /// The value behind an id. Of a list or a map, the first call builds it.
     ///
     /// # Panics
     /// If the id is of another interner.
     pub fn get(&self, id: ValueId) -> &Value {
-        &self.values[id.0 as usize]
+        match &self.values[id.0 as usize] {
+            Held::Plain(value) => value,
+            Held::Packed { built, .. } => built.get_or_init(|| Box::new(self.item(id).to_value())),
+        }
+    }
+
+    /// The value behind an id, read in place.
+    ///
+    /// # Panics
+    /// If the id is of another interner.
+    pub fn item(&self, id: ValueId) -> Item<'_> {
+        match &self.values[id.0 as usize] {
+            Held::Plain(value) => Item::of_plain(value).expect("lists and maps are packed"),
+            Held::Packed { at, length, .. } => Item::of_packed(&self.packed[*at..at + *length as usize]),
+        }
     }
 
     /// The id of a value, if it is here.
@@ -76,7 +129,22 @@ impl Interner {
                 return None;
             }
         }
-        self.find_other(value)
+        match value {
+            Value::Nil => Some(ValueId::NIL),
+            Value::List(_) | Value::Map(_) => {
+                let bytes = bytes_of(value);
+                self.find_packed(&bytes, hash_of_packed(&bytes))
+            }
+            _ => self.find_other(value),
+        }
+    }
+
+    /// The id of a value, if it is here: as [`Interner::find`] of [`Item::to_value`].
+    pub fn find_item(&self, item: Item<'_>) -> Option<ValueId> {
+        if let Item::Int(number) = item {
+            return self.find(&Value::Int(number));
+        }
+        self.find(&item.to_value())
     }
 
     /// How many distinct values there are, nil included.
@@ -92,7 +160,8 @@ impl Interner {
     /// How much memory this takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.heap
-            + self.values.len() * size_of::<Value>()
+            + self.packed.len()
+            + self.values.len() * size_of::<Held>()
             + self.dense.len() * size_of::<u32>()
             // A control byte beside each.
             + self.others.capacity() * (size_of::<Other>() + 1)
@@ -103,6 +172,7 @@ impl Interner {
         (0..(4 * self.values.len() + 4096) as i64).contains(&number)
     }
 
+    #[inline]
     fn intern_dense(&mut self, number: usize) -> ValueId {
         if number >= self.dense.len() {
             self.dense.resize((number + 1).next_power_of_two(), ABSENT);
@@ -120,7 +190,31 @@ impl Interner {
     }
 
     fn find_hashed(&self, hash: u32, value: &Value) -> Option<ValueId> {
-        let is_it = |other: &Other| other.hash == hash && self.values[other.id as usize] == *value;
+        let is_it = |other: &Other| {
+            other.hash == hash && matches!(&self.values[other.id as usize], Held::Plain(held) if held == value)
+        };
+        self.others.find(spread(hash), is_it).map(|other| ValueId(other.id))
+    }
+
+    /// The id of the list or map with these bytes and their [`hash_of_packed`], which is new if it is.
+    pub(super) fn intern_packed(&mut self, bytes: &[u8], hash: u32) -> ValueId {
+        let Interner { values, packed, others, .. } = self;
+        let is_it = |other: &Other| other.hash == hash && values[other.id as usize].has_bytes(bytes, packed);
+        match others.entry(spread(hash), is_it, |other| spread(other.hash)) {
+            Entry::Occupied(known) => ValueId(known.get().id),
+            Entry::Vacant(place) => {
+                let id = next_id(values);
+                let length = u32::try_from(bytes.len()).expect("a value is smaller than 4 GiB");
+                values.push(Held::Packed { at: packed.len(), length, built: OnceLock::new() });
+                packed.extend_from_slice(bytes);
+                place.insert(Other { id: id.0, hash });
+                id
+            }
+        }
+    }
+
+    fn find_packed(&self, bytes: &[u8], hash: u32) -> Option<ValueId> {
+        let is_it = |other: &Other| other.hash == hash && self.values[other.id as usize].has_bytes(bytes, &self.packed);
         self.others.find(spread(hash), is_it).map(|other| ValueId(other.id))
     }
 
@@ -142,16 +236,39 @@ impl Interner {
     }
 
     fn add(&mut self, value: Value) -> ValueId {
-        let id = u32::try_from(self.values.len()).ok().filter(|&id| id < ABSENT);
-        let id = id.expect("a history holds fewer than 2^32 - 1 distinct values");
+        let id = next_id(&self.values);
         self.heap += value.heap_bytes();
-        self.values.push(value);
-        ValueId(id)
+        self.values.push(Held::Plain(value));
+        id
     }
+}
+
+impl Held {
+    /// Whether it is the list or map with these bytes.
+    fn has_bytes(&self, bytes: &[u8], packed: &[u8]) -> bool {
+        matches!(*self, Held::Packed { at, length, .. } if packed[at..at + length as usize] == *bytes)
+    }
+}
+
+/// The id of the value that comes next.
+fn next_id(values: &[Held]) -> ValueId {
+    let id = u32::try_from(values.len()).ok().filter(|&id| id < ABSENT);
+    ValueId(id.expect("a history holds fewer than 2^32 - 1 distinct values"))
 }
 
 fn hash_of(value: &Value) -> u32 {
     (FxBuildHasher.hash_one(value) >> 32) as u32
+}
+
+fn bytes_of(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pack(value, &mut bytes);
+    bytes
+}
+
+/// The hash by which the bytes of a list or map are found.
+pub(super) fn hash_of_packed(bytes: &[u8]) -> u32 {
+    (FxBuildHasher.hash_one(bytes) >> 32) as u32
 }
 
 /// The table looks at the first and at the last bits.

@@ -10,7 +10,7 @@
 //! where the value of a `:fail` or `:info` would be, and a fifth column behind one, says what went wrong.
 
 use super::EventType;
-use super::batch::{Batch, BatchedEvent, Names, Who};
+use super::batch::{Batch, BatchedEvent, BatchedValue, Names, Who};
 use super::edn::Forms;
 use super::json::each_line;
 use super::notation::{Notation, Problem, Progress};
@@ -28,15 +28,16 @@ impl Notation for LogLines {
 
     fn read(&self, text: &str, (): (), more: bool, batch: &mut Batch) -> Progress<()> {
         each_line(text, more, |line, at| {
-            batch.events.push(event(line, at, &mut batch.names)?);
+            let event = event(line, at, batch)?;
+            batch.events.push(event);
             Ok(())
         })
     }
 }
 
-fn event(line: &str, line_at: usize, names: &mut Names) -> Result<BatchedEvent, Problem> {
+fn event(line: &str, line_at: usize, batch: &mut Batch) -> Result<BatchedEvent, Problem> {
     let mut dashes = line.match_indices(" - ");
-    let Some(columns) = dashes.find_map(|(at, dash)| columns(&line[at + dash.len()..], names)) else {
+    let Some(columns) = dashes.find_map(|(at, dash)| columns(&line[at + dash.len()..], &mut batch.names)) else {
         let sentence = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
         return Err(Problem::new(0, sentence));
     };
@@ -47,9 +48,9 @@ fn event(line: &str, line_at: usize, names: &mut Names) -> Result<BatchedEvent, 
         time: None,
         who,
         event_type,
-        function: names.id_of(function),
+        function: batch.names.id_of(function),
         key: None,
-        value: Value::Nil,
+        value: BatchedValue::Plain(Value::Nil),
         error: None,
     };
     if text.is_empty() {
@@ -67,11 +68,11 @@ fn event(line: &str, line_at: usize, names: &mut Names) -> Result<BatchedEvent, 
             };
             return Err(Problem::new(line.len() - rest.len(), sentence));
         }
-        (event.value, event.error) = (value, Some(Box::new(error(rest))));
+        (event.value, event.error) = (batch.lists.take(value), Some(Box::new(error(rest))));
     } else if may_have_error && is_keyword {
         event.error = Some(Box::new(value));
     } else {
-        event.value = value;
+        event.value = batch.lists.take(value);
     }
     Ok(event)
 }

@@ -163,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
+    use super::super::assemble::Peculiarity;
     use super::super::notation::Progress;
     use super::super::read::read_in_pieces;
     use super::super::write_json_lines;
@@ -206,11 +207,11 @@ mod tests {
     /// A history in some format, on one line or on many, and rarely one that breaks a rule.
     fn a_text() -> impl Strategy<Value = String> {
         let event = (0..4_u32, 0..30_u32, select(&["7", "[7 nil]", "[[:r é nil]]", "\"a\\n;{\"", "{:a #{1}}"][..]));
-        (vec(event, 1..40), 0..4_u8, select(&["\n", " ", ",\n", "\n ; é\n", ""][..]), any::<bool>()).prop_map(
+        (vec(event, 1..40), 0..6_u8, select(&["\n", " ", ",\n", "\n ; é\n", ""][..]), any::<bool>()).prop_map(
             |(events, format, between, pretty)| {
                 let mut open = [false; 4];
                 let mut text = String::new();
-                for (process, rare, value) in events {
+                for (n, (process, rare, value)) in events.into_iter().enumerate() {
                     let kind = if open[process as usize] == (rare > 0) { "ok" } else { "invoke" };
                     open[process as usize] = kind == "invoke";
                     let f = if rare == 1 { "write" } else { "read" };
@@ -225,6 +226,11 @@ mod tests {
                         0 => writeln!(text, "{json}"),
                         1 => writeln!(text, "{}{json}", if text.is_empty() { '[' } else { ',' }),
                         2 => write!(text, "{line}{between}"),
+                        4 if rare == 9 => writeln!(text, "w(7,{rare},{process},-1)"),
+                        4 if kind == "ok" => writeln!(text, "r(7,{},0,{})", rare % 4, n / 3),
+                        4 => writeln!(text, "w(7,{},0,{})", rare % 4, n / 3),
+                        5 if rare > 15 => writeln!(text, "r 7 {rare}"),
+                        5 => writeln!(text, "w 7 {rare}\n{}", if rare < 3 { "=" } else { "--" }),
                         _ => writeln!(text, "INFO  jepsen.util - {process}\t:{kind}\t:{f}\t{value}"),
                     };
                 }
@@ -266,7 +272,7 @@ mod tests {
         let read = std::panic::catch_unwind(|| {
             let pieces = Pieces::new(Vec::new(), text.as_bytes(), 10);
             let options = ReadOptions { threads: 4, ..ReadOptions::default() };
-            read(&Panics, Origin::new("h"), pieces, Assembly::new(false), &options).map(drop)
+            read(&Panics, Origin::new("h"), pieces, Assembly::new(Peculiarity::None), &options).map(drop)
         });
         assert!(read.is_err());
     }

@@ -1,7 +1,7 @@
 //! A cycle in sentences that a person can check by hand.
 
 use crate::History;
-use crate::history::{OperationId, Value, ValueId};
+use crate::history::{List, OperationId, Value, ValueId};
 use crate::verdict::{Anomaly, Edge};
 
 use super::Workload;
@@ -104,9 +104,9 @@ impl Teller<'_, '_> {
 }
 
 /// A list, or its end if it is long.
-pub(super) fn listed(list: &[Value]) -> String {
-    let shown = &list[list.len().saturating_sub(8)..];
-    let items: Vec<String> = shown.iter().map(Value::to_string).collect();
+pub(super) fn listed(list: List<'_>) -> String {
+    let shown = list.iter().skip(list.len().saturating_sub(8));
     let dots = if shown.len() < list.len() { "… " } else { "" };
+    let items: Vec<String> = shown.map(|item| item.to_string()).collect();
     format!("[{dots}{}]", items.join(" "))
 }

@@ -11,7 +11,7 @@
 //! before each append that nobody read; of those, at most [`UNREAD`] are linked to each reader.
 
 use crate::History;
-use crate::history::{OperationId, Outcome, Value};
+use crate::history::{Item, List, OperationId, Outcome};
 
 use super::dependencies::{Dependency, Kind};
 use super::explain::listed;
@@ -24,7 +24,7 @@ const UNREAD: usize = 64;
 /// What is known of a key.
 #[derive(Clone, Default)]
 struct Key<'h> {
-    longest: &'h [Value],
+    longest: List<'h>,
     /// A transaction that read it.
     reader: u32,
     /// Reads are not all beginnings of the longest, or it holds an element twice: lengths tell no positions.
@@ -170,8 +170,8 @@ impl<'h> Lists<'_, 'h> {
         }
     }
 
-    fn write_of(&self, key: u32, element: &Value) -> u32 {
-        let element = self.micro.elements.find(element);
+    fn write_of(&self, key: u32, element: Item<'_>) -> u32 {
+        let element = self.micro.elements.find_item(element);
         element.and_then(|element| self.micro.writer(key, element.0)).unwrap_or(NONE)
     }
 
@@ -201,9 +201,9 @@ impl<'h> Lists<'_, 'h> {
             Some(_) => (key.order[list.len() - 1], list.len()),
         };
         let unwritten = if key.is_flawed {
-            list.iter().find(|element| self.write_of(id, element) == NONE)
+            list.iter().find(|element| self.write_of(id, *element) == NONE)
         } else {
-            key.order[..length].iter().position(|&write| write == NONE).map(|at| &list[at])
+            key.order[..length].iter().position(|&write| write == NONE).and_then(|at| list.iter().nth(at))
         };
         if let Some(element) = unwritten {
             self.found.add("garbage-read", &[row], || told(&format!("though nobody appended {element}")));
@@ -231,7 +231,7 @@ impl<'h> Lists<'_, 'h> {
                     self.found.add("G1b", &[row, writer], || {
                         told(&format!(
                             "though transaction #{writer_index} appended more to it after {}",
-                            list[list.len() - 1]
+                            list.last().unwrap_or(Item::Nil)
                         ))
                     });
                 }
@@ -263,21 +263,27 @@ impl<'h> Lists<'_, 'h> {
     }
 
     /// Whether a read contradicts what came before it in its transaction; nothing if nothing was written before.
-    fn disagrees_with_itself(&self, at: usize, list: &[Value]) -> Option<bool> {
+    fn disagrees_with_itself(&self, at: usize, list: List<'_>) -> Option<bool> {
         let micro = self.micro;
         let mut own = None;
-        let mut rest = list;
+        let mut items: Option<Vec<Item<'_>>> = None;
+        // Of the list, so many items were there before what was appended already.
+        let mut before = list.len();
         let mut earlier = micro.previous[at];
         while earlier != NONE {
             if micro.kind[earlier as usize] == micro::Kind::Read {
                 let known = micro.lists[micro.value[earlier as usize] as usize];
-                return if known == rest { own } else { Some(true) };
+                let is_it = known.len() == before && list.starts_with(known);
+                return if is_it { own } else { Some(true) };
             }
-            let Some((last, before)) = rest.split_last() else { return Some(true) };
-            if micro.elements.find(last).is_none_or(|element| element.0 != micro.value[earlier as usize]) {
+            if before == 0 {
                 return Some(true);
             }
-            rest = before;
+            before -= 1;
+            let last = items.get_or_insert_with(|| list.iter().collect())[before];
+            if micro.elements.find_item(last).is_none_or(|element| element.0 != micro.value[earlier as usize]) {
+                return Some(true);
+            }
             own = Some(false);
             earlier = micro.previous[earlier as usize];
         }

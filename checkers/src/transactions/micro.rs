@@ -11,10 +11,12 @@
 //!
 //! Of a transaction that did not complete, only the writes are here: its reads are unknown.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use crate::History;
-use crate::history::{Interner, Operation, OperationId, Outcome, Value, ValueId};
+use crate::history::{Interner, Item, List, Operation, OperationId, Outcome, Value, ValueId};
 
 use super::{DoesNotFit, NONE, Workload};
 
@@ -31,7 +33,8 @@ pub(super) struct MicroOperations<'h> {
     pub value: Vec<u32>,
     /// [`NONE`] for the first on its key.
     pub previous: Vec<u32>,
-    pub lists: Vec<&'h [Value]>,
+    /// What was read, as the history holds it.
+    pub lists: Vec<List<'h>>,
     pub elements: Interner,
     keys: Interner,
     /// Ids of keys start behind nil's.
@@ -73,37 +76,29 @@ impl<'h> MicroOperations<'h> {
                 txn = Some(operation.function_id());
             }
             let is_known = operation.outcome() == Outcome::Ok && operation.result_id() != ValueId::NIL;
-            let value = if is_known { operation.result() } else { operation.argument() };
-            let wrong = |found: &Value, expected| DoesNotFit::Malformed {
+            let value = if is_known { operation.result_id() } else { operation.argument_id() };
+            let wrong = |found: Item<'_>, expected| DoesNotFit::Malformed {
                 index: operation.index(),
                 found: found.to_string().chars().take(80).collect(),
                 expected,
             };
-            let items = match value {
-                Value::List(items) => items,
-                Value::Nil => continue,
+            let items = match history.item(value) {
+                Item::List(items) => items,
+                Item::Nil => continue,
                 other => return Err(wrong(other, "a list of micro-operations")),
             };
             for item in items {
-                let parts = match item {
-                    Value::List(parts) => &**parts,
-                    other => return Err(wrong(other, EXPECTED)),
-                };
-                let (word, key, value) = match parts {
-                    [Value::Text(word), key, value] => (&**word, key, value),
-                    [Value::Text(word), key] if &**word == "r" => (&**word, key, &Value::Nil),
-                    _ => return Err(wrong(item, EXPECTED)),
-                };
+                let Some((word, key, value)) = parts(item) else { return Err(wrong(item, EXPECTED)) };
                 match (word, workload) {
                     ("r", _) if !is_known => {}
                     ("r", Workload::RwRegister) => {
-                        let id = all.elements.intern(value.clone()).0;
+                        let id = all.elements.intern_item(value.unwrap_or(Item::Nil)).0;
                         all.push(Kind::Read, key, id, &mut last_on_key);
                     }
                     ("r", Workload::ListAppend) => {
-                        let list: &[Value] = match value {
-                            Value::Nil => &[],
-                            Value::List(list) => list,
+                        let list = match value {
+                            None | Some(Item::Nil) => List::default(),
+                            Some(Item::List(list)) => list,
                             _ => return Err(wrong(item, "a list of what was appended, or nil")),
                         };
                         let at = all.lists.len() as u32;
@@ -111,7 +106,8 @@ impl<'h> MicroOperations<'h> {
                         all.push(Kind::Read, key, at, &mut last_on_key);
                     }
                     ("append", Workload::ListAppend) | ("w", Workload::RwRegister) => {
-                        let id = all.elements.intern(value.clone()).0;
+                        let Some(value) = value else { return Err(wrong(item, EXPECTED)) };
+                        let id = all.elements.intern_item(value).0;
                         let at = all.push(Kind::Write, key, id, &mut last_on_key);
                         all.note_write(history, at)?;
                     }
@@ -130,21 +126,21 @@ impl<'h> MicroOperations<'h> {
         operation: Operation<'_>,
         last_on_key: &mut Vec<u32>,
     ) -> Result<(), DoesNotFit> {
-        let key = operation.key().unwrap_or(&Value::Nil);
+        let key = operation.key_id().map_or(Item::Nil, |key| history.item(key));
         if operation.function() == "write" {
-            let id = self.elements.intern(operation.argument().clone()).0;
+            let id = self.elements.intern_item(history.item(operation.argument_id())).0;
             let at = self.push(Kind::Write, key, id, last_on_key);
             return self.note_write(history, at);
         }
         if operation.outcome() == Outcome::Ok {
-            let id = self.elements.intern(operation.result().clone()).0;
+            let id = self.elements.intern_item(history.item(operation.result_id())).0;
             self.push(Kind::Read, key, id, last_on_key);
         }
         Ok(())
     }
 
-    fn push(&mut self, kind: Kind, key: &Value, value: u32, last_on_key: &mut Vec<u32>) -> u32 {
-        let key = self.keys.intern(key.clone()).0;
+    fn push(&mut self, kind: Kind, key: Item<'_>, value: u32, last_on_key: &mut Vec<u32>) -> u32 {
+        let key = self.keys.intern_item(key).0;
         if key as usize >= last_on_key.len() {
             last_on_key.resize(key as usize + 1, NONE);
         }
@@ -170,9 +166,12 @@ impl<'h> MicroOperations<'h> {
             earlier = self.previous[earlier as usize];
         }
         let name = name_of(self.key[at as usize], self.value[at as usize]);
-        let Some(&other) = self.writes.get(&name) else {
-            self.writes.insert(name, at);
-            return Ok(());
+        let other = match self.writes.entry(name) {
+            Entry::Occupied(other) => *other.get(),
+            Entry::Vacant(place) => {
+                place.insert(at);
+                return Ok(());
+            }
         };
         let operation = |at| history.operation(OperationId(self.row_of(at)));
         let (first, second) = (operation(other), operation(at));
@@ -226,6 +225,16 @@ impl<'h> MicroOperations<'h> {
     /// Whether the transaction of this write writes nothing later to its key.
     pub fn is_final(&self, at: u32) -> bool {
         self.is_final[at as usize]
+    }
+}
+
+/// The word, the key and the value of a micro-operation; no value for `["r", key]`.
+fn parts(item: Item<'_>) -> Option<(&str, Item<'_>, Option<Item<'_>>)> {
+    let Item::List(parts) = item else { return None };
+    let mut items = parts.iter();
+    match (parts.len(), items.next(), items.next()) {
+        (2 | 3, Some(Item::Text(word)), Some(key)) => Some((word, key, items.next())),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::batch::{BatchedEvent, Names, Who, function_of};
+use super::super::batch::{Batch, BatchedEvent, BatchedValue, Names, Who, function_of};
 use super::super::notation::Problem;
 use super::super::{EventType, Value};
 use super::number::number;
@@ -40,7 +40,8 @@ impl Field {
 
 impl<'a> Forms<'a> {
     /// The event that the form says which begins with a token.
-    pub(super) fn event(&mut self, begin: usize, token: Token<'a>, names: &mut Names) -> Result<BatchedEvent, Problem> {
+    pub(super) fn event(&mut self, begin: usize, token: Token<'a>, batch: &mut Batch) -> Result<BatchedEvent, Problem> {
+        let Batch { names, lists, .. } = batch;
         let mut depth = Depth::TOP;
         let (mut at, mut token) = (begin, token);
         while let Token::Tag(_) = token {
@@ -89,19 +90,20 @@ impl<'a> Forms<'a> {
                 Field::Key => key = Some(self.value(at, token, depth)?),
                 Field::Value => {
                     tuple = matches!(token, Token::Tag(tag) if TUPLES.contains(&tag)).then_some(at);
-                    value = Some(self.value(at, token, depth)?);
+                    value = Some(self.batched(at, token, depth, lists)?);
                 }
                 Field::Error => error = Some(Box::new(self.value(at, token, depth)?)),
             }
         }
-        let mut value = value.unwrap_or_default();
+        let mut value = value.unwrap_or(BatchedValue::Plain(Value::Nil));
         if let Some(at) = tuple.filter(|_| key.is_none()) {
-            let Some((tuple_key, tuple_value)) = take_pair(&mut value) else {
-                let found = value.kind();
+            let Some((tuple_key, tuple_value)) = lists.item(&value).as_pair() else {
+                let found = lists.item(&value).to_value().kind();
                 let problem = format_args!("found {found} as an independent tuple: expected [key value]").to_string();
                 return Err(Problem::new(at, problem));
             };
-            (key, value) = (Some(tuple_key), tuple_value);
+            let tuple_value = tuple_value.to_value();
+            (key, value) = (Some(tuple_key.to_value()), lists.take(tuple_value));
         }
         let missing =
             |name| Problem::new(begin, format_args!("found no {name}: expected a map with :process, :type and :f"));
@@ -112,7 +114,7 @@ impl<'a> Forms<'a> {
             who: who.unwrap_or(Who::Unsaid),
             event_type: event_type.ok_or_else(|| missing(":type"))?,
             function: function
-                .or_else(|| function_of(&value).map(|name| names.id_of(name)))
+                .or_else(|| function_of(lists.item(&value)).map(|name| names.id_of(name)))
                 .ok_or_else(|| missing(":f"))?,
             key,
             value,
@@ -188,16 +190,5 @@ fn counted(at: usize, token: Token<'_>, field: &str) -> Result<Option<u64>, Prob
         Ok(number) => Ok(Some(number)),
         Err(_) if number == -1 => Ok(None),
         Err(_) => Err(refused(&number.to_string())),
-    }
-}
-
-/// The two elements of a list of two, which is emptied.
-fn take_pair(value: &mut Value) -> Option<(Value, Value)> {
-    match value {
-        Value::List(items) => match &mut **items {
-            [first, second] => Some((std::mem::take(first), std::mem::take(second))),
-            _ => None,
-        },
-        _ => None,
     }
 }

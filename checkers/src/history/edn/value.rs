@@ -4,8 +4,10 @@
 //! value (`#inst "…"`) is the value behind its tag.
 
 use super::super::Value;
+use super::super::batch::{BatchedValue, Lists};
 use super::super::json::KEY_NESTING;
 use super::super::notation::Problem;
+use super::super::packed::{OpenList, pack, pack_int, pack_text};
 use super::super::value::NESTING;
 use super::number::number;
 use super::text::{character, unescaped};
@@ -115,6 +117,42 @@ impl<'a> Forms<'a> {
             }
             Token::End | Token::Close(_) | Token::Discard | Token::Metadata => return Err(no_form(at, token)),
         })
+    }
+
+    /// The value of the form that begins with a token, as a batch holds it.
+    pub(super) fn batched(
+        &mut self,
+        at: usize,
+        token: Token<'a>,
+        depth: Depth,
+        lists: &mut Lists,
+    ) -> Result<BatchedValue, Problem> {
+        let Token::Open(Bracket::Square | Bracket::Round) = token else {
+            return Ok(lists.take(self.value(at, token, depth)?));
+        };
+        let begin = lists.bytes.len();
+        self.pack(at, token, depth, &mut lists.bytes)?;
+        Ok(lists.packed_since(begin))
+    }
+
+    /// Appends the value of the form that begins with a token: as [`Forms::value`], without a tree between.
+    fn pack(&mut self, at: usize, token: Token<'a>, depth: Depth, out: &mut Vec<u8>) -> Result<(), Problem> {
+        match token {
+            Token::Int(number) => pack_int(number, out),
+            Token::Keyword(text) | Token::Symbol(text) | Token::String(text) => pack_text(text, out),
+            Token::Open(bracket @ (Bracket::Square | Bracket::Round)) => {
+                let depth = depth.inside(at)?;
+                let list = OpenList::begin(out);
+                let mut items = 0;
+                while let Some((at, token)) = self.item(bracket, depth)? {
+                    self.pack(at, token, depth, out)?;
+                    items += 1;
+                }
+                list.end(items, out);
+            }
+            _ => pack(&self.value(at, token, depth)?, out),
+        }
+        Ok(())
     }
 
     /// Goes past the form that begins with a token; it is well-formed, or a problem.

@@ -2,10 +2,10 @@
 
 use serde::de::{DeserializeSeed, IgnoredAny};
 
-use super::super::batch::{Batch, BatchedEvent, Names};
+use super::super::batch::{Batch, BatchedEvent};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::{plain, sentence};
+use super::{plain, problem};
 
 /// One JSON array of objects. serde_json reads each object, and what is between them is read here.
 pub(in super::super) struct JsonArray;
@@ -39,7 +39,7 @@ impl Notation for JsonArray {
                 (State::Nothing, b'[') => Ok((at + 1, State::Opening)),
                 (State::Opening | State::Event, b']') => Ok((at + 1, State::Closing)),
                 (State::Event, b',') => Ok((at + 1, State::Comma)),
-                (State::Opening | State::Comma, _) => event(text, at, &mut batch.names).map(|(event, end)| {
+                (State::Opening | State::Comma, _) => event(text, at, batch).map(|(event, end)| {
                     batch.events.push(event);
                     (end, State::Event)
                 }),
@@ -73,16 +73,17 @@ fn expected(state: State) -> &'static str {
 }
 
 /// The event that begins at a byte of the text, and where it ends.
-fn event(text: &str, at: usize, names: &mut Names) -> Result<(BatchedEvent, usize), Stop> {
+fn event(text: &str, at: usize, batch: &mut Batch) -> Result<(BatchedEvent, usize), Stop> {
     let rest = &text[at..];
-    if let Some((event, end)) = plain::event(rest, at as u32, names) {
+    if let Some((event, end)) = plain::event(rest, at as u32, batch) {
         return Ok((event, at + end));
     }
     let mut json = serde_json::Deserializer::from_str(rest);
-    match (AnEvent { names, at: at as u32 }).deserialize(&mut json) {
+    match (AnEvent { batch, at: at as u32 }).deserialize(&mut json) {
         Ok(event) => Ok((event, at + json.into_iter::<IgnoredAny>().byte_offset())),
         Err(error) => {
-            let problem = Problem::new(at + offset_of(rest, error.line(), error.column()), sentence(&error));
+            let within = offset_of(rest, error.line(), error.column());
+            let problem = problem(&error, rest, within, "the end of the text").behind(at);
             let seen = if error.is_eof() { text.len() } else { problem.at };
             Err(Stop { problem, seen })
         }

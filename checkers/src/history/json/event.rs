@@ -6,12 +6,13 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::super::EventType;
-use super::super::batch::{BatchedEvent, Name, Names, Who, function_of};
+use super::super::batch::{Batch, BatchedEvent, Name, Names, Who, function_of};
 use super::value::AValue;
 
 /// The event that an object says, which begins at a byte of its piece.
-pub(super) struct AnEvent<'n> {
-    pub names: &'n mut Names,
+pub(super) struct AnEvent<'b> {
+    /// Where its names and lists go.
+    pub batch: &'b mut Batch,
     pub at: u32,
 }
 
@@ -43,9 +44,9 @@ impl<'de> Visitor<'de> for AnEvent<'_> {
             match field {
                 Field::Index => once(&mut index, "index", fields.next_value_seed(ANumber("index"))?)?,
                 Field::Time => once(&mut time, "time", fields.next_value_seed(ANumber("time"))?)?,
-                Field::Process => once(&mut who, "process", fields.next_value_seed(AProcess(self.names))?)?,
+                Field::Process => once(&mut who, "process", fields.next_value_seed(AProcess(&mut self.batch.names))?)?,
                 Field::Type => once(&mut event_type, "type", fields.next_value_seed(AType)?)?,
-                Field::F => once(&mut function, "f", fields.next_value_seed(AFunction(self.names))?)?,
+                Field::F => once(&mut function, "f", fields.next_value_seed(AFunction(&mut self.batch.names))?)?,
                 Field::Key => once(&mut key, "key", fields.next_value_seed(AValue::new())?)?,
                 Field::Value => once(&mut value, "value", fields.next_value_seed(AValue::new())?)?,
                 Field::Error => once(&mut error, "error", Box::new(fields.next_value_seed(AValue::new())?))?,
@@ -54,8 +55,9 @@ impl<'de> Visitor<'de> for AnEvent<'_> {
         }
         let missing =
             |name| A::Error::custom(format_args!("found no {name}: expected an event with process, type and f"));
-        let value = value.unwrap_or_default();
-        let function = function.flatten().or_else(|| function_of(&value).map(|name| self.names.id_of(name)));
+        let Batch { names, lists, .. } = self.batch;
+        let value = lists.take(value.unwrap_or_default());
+        let function = function.flatten().or_else(|| function_of(lists.item(&value)).map(|name| names.id_of(name)));
         Ok(BatchedEvent {
             at: self.at,
             index: index.flatten(),

@@ -3,10 +3,10 @@
 use memchr::{memchr, memrchr};
 use serde::de::DeserializeSeed;
 
-use super::super::batch::{Batch, BatchedEvent, Names};
+use super::super::batch::{Batch, BatchedEvent};
 use super::super::notation::{Notation, Problem, Progress, Stop};
 use super::event::AnEvent;
-use super::{plain, sentence};
+use super::plain;
 
 /// One JSON object a line; blank lines are nothing.
 pub(in super::super) struct JsonLines;
@@ -20,7 +20,8 @@ impl Notation for JsonLines {
 
     fn read(&self, text: &str, (): (), more: bool, batch: &mut Batch) -> Progress<()> {
         each_line(text, more, |line, at| {
-            batch.events.push(event(line, at, &mut batch.names)?);
+            let event = event(line, at, batch)?;
+            batch.events.push(event);
             Ok(())
         })
     }
@@ -49,16 +50,16 @@ pub(in super::super) fn each_line(
     Progress { consumed: whole, state: (), stopped: None }
 }
 
-fn event(line: &str, at: usize, names: &mut Names) -> Result<BatchedEvent, Problem> {
+fn event(line: &str, at: usize, batch: &mut Batch) -> Result<BatchedEvent, Problem> {
     let blank = line.len() - line.trim_ascii_start().len();
     let begin = (at + blank) as u32;
-    if let Some((event, _)) = plain::event(&line[blank..], begin, names).filter(|(_, end)| blank + end == line.len()) {
+    if let Some((event, _)) = plain::event(&line[blank..], begin, batch).filter(|(_, end)| blank + end == line.len()) {
         return Ok(event);
     }
     let mut json = serde_json::Deserializer::from_str(line);
-    let event = AnEvent { names, at: begin }.deserialize(&mut json).map_err(|error| problem(&error))?;
+    let event = AnEvent { batch, at: begin }.deserialize(&mut json).map_err(|error| problem(&error, line))?;
     json.end().map_err(|error| {
-        let problem = problem(&error);
+        let problem = problem(&error, line);
         let read = line.get(..problem.at).unwrap_or_default();
         if read.trim_end_matches([' ', '\t', '\r']).len() < read.len() && read.contains('\r') {
             let sentence = "found a second event behind a carriage return (CR): expected each event on a line of its \
@@ -70,6 +71,6 @@ fn event(line: &str, at: usize, names: &mut Names) -> Result<BatchedEvent, Probl
     Ok(event)
 }
 
-fn problem(error: &serde_json::Error) -> Problem {
-    Problem::new(error.column().saturating_sub(1), sentence(error))
+fn problem(error: &serde_json::Error, line: &str) -> Problem {
+    super::problem(error, line, error.column().saturating_sub(1), "the end of the line")
 }

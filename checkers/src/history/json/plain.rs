@@ -4,16 +4,28 @@
 //! Anything else is no problem here but left to serde_json, which alone decides what is right and says what is wrong. A
 //! property test holds that both read the same.
 
-use super::super::batch::{BatchedEvent, Name, Names, Who, function_of};
+use super::super::batch::{Batch, BatchedEvent, BatchedValue, Lists, Name, Who, function_of};
+use super::super::packed::{Item, OpenList, pack, pack_int, pack_text};
 use super::super::{EventType, Value};
 
 /// The event that stands at the beginning of `text`, and where it ends; `None` if it is not plain.
-pub(super) fn event(text: &str, at: u32, names: &mut Names) -> Option<(BatchedEvent, usize)> {
+#[inline]
+pub(super) fn event(text: &str, at: u32, batch: &mut Batch) -> Option<(BatchedEvent, usize)> {
+    let known = batch.lists.bytes.len();
+    let event = plain_event(text, at, batch);
+    if event.is_none() {
+        batch.lists.bytes.truncate(known);
+    }
+    event
+}
+
+fn plain_event(text: &str, at: u32, batch: &mut Batch) -> Option<(BatchedEvent, usize)> {
+    let Batch { names, lists, .. } = batch;
     let mut plain = Plain { text, at: 0 };
     plain.expect(b'{')?;
     let mut known: u8 = 0;
     let (mut index, mut time, mut who, mut event_type) = (None, None, Who::Unsaid, None);
-    let (mut function, mut key, mut value): (Option<Name>, _, _) = (None, None, Value::Nil);
+    let (mut function, mut key, mut value): (Option<Name>, _, _) = (None, None, BatchedValue::Plain(Value::Nil));
     loop {
         let field = plain.field()?;
         plain.expect(b':')?;
@@ -23,8 +35,14 @@ pub(super) fn event(text: &str, at: u32, names: &mut Names) -> Option<(BatchedEv
             Field::Process => who = Who::Client(u32::try_from(plain.counted()?).ok()?),
             Field::Type => event_type = Some(plain.event_type()?),
             Field::F => function = Some(names.id_of(plain.string()?)),
-            Field::Key => key = Some(plain.value(LISTS)?),
-            Field::Value => value = plain.value(LISTS)?,
+            Field::Key => {
+                let read = plain.value(lists)?;
+                key = Some(match read {
+                    BatchedValue::Plain(value) => value,
+                    packed @ BatchedValue::Packed { .. } => lists.item(&packed).to_value(),
+                });
+            }
+            Field::Value => value = plain.value(lists)?,
         }
         if known & (1 << field as u8) != 0 {
             return None;
@@ -36,7 +54,7 @@ pub(super) fn event(text: &str, at: u32, names: &mut Names) -> Option<(BatchedEv
             _ => return None,
         }
     }
-    let function = function.or_else(|| function_of(&value).map(|name| names.id_of(name)))?;
+    let function = function.or_else(|| function_of(lists.item(&value)).map(|name| names.id_of(name)))?;
     let event_type = event_type?;
     let event = BatchedEvent { at, event_type, who, function, index, time, key, value, error: None };
     Some((event, plain.at))
@@ -144,44 +162,71 @@ impl<'a> Plain<'a> {
         (is_number && ends).then_some(number)
     }
 
-    fn value(&mut self, lists: usize) -> Option<Value> {
+    fn value(&mut self, lists: &mut Lists) -> Option<BatchedValue> {
+        if self.peek()? != b'[' {
+            return Some(BatchedValue::Plain(match self.scalar()? {
+                Item::Int(number) => Value::Int(number),
+                Item::Nil => Value::Nil,
+                other => other.to_value(),
+            }));
+        }
+        let begin = lists.bytes.len();
+        self.pack_list(LISTS - 1, &mut lists.bytes)?;
+        Some(lists.packed_since(begin))
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Option<Item<'a>> {
         Some(match self.peek()? {
-            b'n' => self.word("null", Value::Nil)?,
-            b't' => self.word("true", Value::Bool(true))?,
-            b'f' => self.word("false", Value::Bool(false))?,
-            b'"' => Value::text(self.string()?),
+            b'n' => self.word("null", Item::Nil)?,
+            b't' => self.word("true", Item::Bool(true))?,
+            b'f' => self.word("false", Item::Bool(false))?,
+            b'"' => Item::Text(self.string()?),
             b'-' => {
                 self.at += 1;
                 // There is no whole number -0.
                 match (self.text.as_bytes().get(self.at)?, self.counted()?) {
-                    (b'1'..=b'9', number) => Value::Int(-i64::try_from(number).ok()?),
+                    (b'1'..=b'9', number) => Item::Int(-i64::try_from(number).ok()?),
                     _ => return None,
                 }
             }
-            b'[' if lists > 0 => self.list(lists - 1)?,
-            _ => Value::Int(i64::try_from(self.counted()?).ok()?),
+            _ => Item::Int(i64::try_from(self.counted()?).ok()?),
         })
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
+    fn word(&mut self, word: &str, value: Item<'a>) -> Option<Item<'a>> {
         self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| {
             self.at += word.len();
             value
         })
     }
 
-    fn list(&mut self, lists: usize) -> Option<Value> {
+    /// Appends the list that stands next, in which others may lie so deep.
+    fn pack_list(&mut self, deep: usize, out: &mut Vec<u8>) -> Option<()> {
         self.at += 1;
+        let list = OpenList::begin(out);
+        let mut items = 0;
         if self.peek()? == b']' {
             self.at += 1;
-            return Some(Value::List(Box::default()));
+            list.end(items, out);
+            return Some(());
         }
-        let mut items = Vec::new();
         loop {
-            items.push(self.value(lists)?);
+            match self.peek()? {
+                b'[' if deep > 0 => self.pack_list(deep - 1, out)?,
+                _ => match self.scalar()? {
+                    Item::Int(number) => pack_int(number, out),
+                    Item::Text(text) => pack_text(text, out),
+                    other => pack(&other.to_value(), out),
+                },
+            }
+            items += 1;
             match self.next()? {
                 b',' => {}
-                b']' => return Some(Value::List(items.into_boxed_slice())),
+                b']' => {
+                    list.end(items, out);
+                    return Some(());
+                }
                 _ => return None,
             }
         }
@@ -201,20 +246,20 @@ mod tests {
         #[test]
         fn what_is_plain_is_what_serde_json_reads(parts in proptest::collection::vec(a_part(), 0..9)) {
             let text = format!("{{{}}}", parts.join(","));
-            let mut names = Names::default();
-            if let Some((event, end)) = event(&text, 7, &mut names) {
+            let (mut batch, mut serde_batch) = (Batch::default(), Batch::default());
+            if let Some((event, end)) = event(&text, 7, &mut batch) {
                 let mut json = serde_json::Deserializer::from_str(&text);
-                let mut serde_names = Names::default();
-                let read = AnEvent { names: &mut serde_names, at: 7 }.deserialize(&mut json);
+                let read = AnEvent { batch: &mut serde_batch, at: 7 }.deserialize(&mut json);
                 prop_assert!(read.is_ok() && json.end().is_ok() && end == text.len(), "{text}");
-                let name = |event: &BatchedEvent, names: &Names| names.get(event.function).to_owned();
-                let fields = |event: &BatchedEvent| format!(
+                let name = |event: &BatchedEvent, batch: &Batch| batch.names.get(event.function).to_owned();
+                let fields = |event: &BatchedEvent, batch: &Batch| format!(
                     "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-                    event.at, event.event_type, event.who, event.index, event.time, event.key, event.value
+                    event.at, event.event_type, event.who, event.index, event.time, event.key,
+                    batch.lists.item(&event.value).to_value()
                 );
                 let read = read.unwrap();
-                prop_assert_eq!(fields(&event), fields(&read));
-                prop_assert_eq!(name(&event, &names), name(&read, &serde_names));
+                prop_assert_eq!(fields(&event, &batch), fields(&read, &serde_batch));
+                prop_assert_eq!(name(&event, &batch), name(&read, &serde_batch));
             }
         }
     }
@@ -274,7 +319,7 @@ mod tests {
             r#"{"index": 1, "process": 1, "type": "ok", "f": "txn", "value": [["append", "x", 1], ["r", 8, [1, 2]]]}"#,
             r#"{"process":1,"type":"ok","value":[["append","x",-1]]}"#,
         ] {
-            assert_eq!(event(text, 0, &mut Names::default()).map(|(_, end)| end), Some(text.len()), "{text}");
+            assert_eq!(event(text, 0, &mut Batch::default()).map(|(_, end)| end), Some(text.len()), "{text}");
         }
     }
 }
