@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use shakedown_checkers::{Anomaly, History, Operation, OperationId, Outcome, Value};
+use shakedown_checkers::{Anomaly, Edge, History, Operation, OperationId, Outcome, Value};
 use shakedown_results::{AnomalyRecord, RuledOut, RunRecord, TraceLine, Word};
 
 use super::print;
@@ -73,7 +73,8 @@ pub(super) fn ruled_out(out: &RuledOut) -> String {
 
 /// An anomaly of a history: its operations, and why no order of them is legal.
 pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
-    let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&clipped(&anomaly.sentence, 600))];
+    let sentence = clipped(&anomaly.sentence, 600);
+    let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&sentence)];
     let shown = anomaly.operations();
     let letter = |id: &OperationId| {
         let at = shown.iter().position(|shown| shown == id);
@@ -98,9 +99,15 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
             lines.push(wrapped(&format!("{taken}: not {}, for {}", letter(id), clipped(why, 240))));
         }
     }
-    for edge in &anomaly.edges {
-        let (from, to) = (letter(&edge.from), letter(&edge.to));
-        lines.push(wrapped(&format!("{from} before {to} ({}): {}", edge.kind, clipped(&edge.reason, 240))));
+    let is_in_sentence = |edge: &Edge| sentence.contains(&edge.reason);
+    if !anomaly.edges.is_empty() && anomaly.edges.iter().all(is_in_sentence) {
+        let step = |edge: &Edge| format!("{} before {} ({})", letter(&edge.from), letter(&edge.to), edge.kind);
+        lines.push(wrapped(&anomaly.edges.iter().map(step).collect::<Vec<_>>().join(", ")));
+    } else {
+        for edge in &anomaly.edges {
+            let (from, to) = (letter(&edge.from), letter(&edge.to));
+            lines.push(wrapped(&format!("{from} before {to} ({}): {}", edge.kind, clipped(&edge.reason, 240))));
+        }
     }
     let is_told = |why: &String| !anomaly.orders.is_empty() || anomaly.edges.iter().any(|edge| edge.reason == *why);
     lines.extend(anomaly.why.iter().filter(|why| !is_told(why)).map(|why| wrapped(&clipped(why, 240))));
