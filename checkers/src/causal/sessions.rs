@@ -140,7 +140,7 @@ impl Sessions {
 
     /// A number for what a node wrote to a key, below [`write_slots`](Sessions::write_slots).
     pub fn write_slot(&self, node: Node, key: u32) -> usize {
-        let at = self.writes(node).iter().position(|&written| written == key);
+        let at = self.writes(node).binary_search(&key);
         self.write_starts[node as usize] as usize + at.expect("the node wrote the key")
     }
 
@@ -174,7 +174,7 @@ impl Sessions {
         &self.reads[self.read_starts[node as usize] as usize..self.read_starts[node as usize + 1] as usize]
     }
 
-    /// The keys that a node leaves written.
+    /// The keys that a node leaves written, in rising order.
     pub fn writes(&self, node: Node) -> &[u32] {
         &self.writes[self.write_starts[node as usize] as usize..self.write_starts[node as usize + 1] as usize]
     }
@@ -211,6 +211,19 @@ impl Sessions {
         readers
     }
 
+    /// The place among the kept of the nearest of them that the process did up to a node.
+    fn nearest(&self, mut node: Node, kept: &[Node]) -> Node {
+        while node != NONE {
+            let session = self.session(node);
+            let below = kept.partition_point(|&other| other <= node);
+            match below.checked_sub(1) {
+                Some(at) if kept[at] >= self.starts[session] => return at as Node,
+                _ => node = self.forks[session],
+            }
+        }
+        NONE
+    }
+
     /// Some of the nodes (in rising order) alone. A read whose source is not among them is no longer judged: so the absence of a write
     /// proves nothing.
     pub fn restricted_to(&self, kept: &[Node]) -> Sessions {
@@ -225,13 +238,8 @@ impl Sessions {
         for (&old, new) in kept.iter().zip(0..) {
             let session = self.session_of[old as usize];
             if session != last {
-                // The nearest that is kept of what the session comes after.
-                let mut before = self.forks[session as usize];
-                while before != NONE && !new_of.contains_key(&before) {
-                    before = self.before(before);
-                }
                 starts.push(new);
-                forks.push(new_of.get(&before).copied().unwrap_or(NONE));
+                forks.push(self.nearest(self.forks[session as usize], kept));
                 last = session;
             }
             let source = |read: &Read| match read.source {
@@ -240,7 +248,8 @@ impl Sessions {
             };
             let reads = self.reads(old).iter().filter_map(|read| Some((read.key, source(read)?)));
             let reads = reads.map(|(key, source)| Read { key: dense(key), source }).collect();
-            let writes = self.writes(old).iter().map(|&key| dense(key)).collect();
+            let mut writes: Vec<u32> = self.writes(old).iter().map(|&key| dense(key)).collect();
+            writes.sort_unstable();
             rows.push((reads, writes));
         }
         starts.push(kept.len() as Node);
