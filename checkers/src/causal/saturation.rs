@@ -17,6 +17,7 @@ use super::found::{self, Found, Inference, Inferences, Why};
 use super::limits::{Limits, Over};
 use super::order::{Edges, Relation};
 use super::sessions::{NONE, Node, Sessions};
+use crate::history::EventPosition;
 
 /// What is known of every order.
 pub(super) struct Saturated {
@@ -25,9 +26,24 @@ pub(super) struct Saturated {
     pasts: Vec<Node>,
     width: usize,
     pub readers: Readers,
+    /// When each node was over at the latest, if the order in which operations ended were to count: when it ended, or anything that must
+    /// come after it.
+    pub due: Vec<EventPosition>,
 }
 
 impl Saturated {
+    /// Nothing inferred.
+    #[cfg(test)]
+    pub fn nothing(sessions: &Sessions) -> Saturated {
+        Saturated {
+            edges: Edges::into_nodes(sessions.len(), &[]),
+            pasts: Vec::new(),
+            width: sessions.count(),
+            readers: Readers::of(sessions),
+            due: sessions.ended.clone(),
+        }
+    }
+
     pub fn past(&self, node: Node) -> &[Node] {
         &self.pasts[node as usize * self.width..][..self.width]
     }
@@ -91,15 +107,18 @@ pub(super) fn saturate(sessions: &Sessions, limits: &Limits) -> Result<Result<Sa
     let pace = limits.begin("inferring what every order must hold", sessions.len());
     pace.afford((cells * size_of::<Node>()) as u64)?;
     saturation.pasts.resize(cells, 0);
+    let mut order: Vec<Node> = Vec::with_capacity(sessions.len());
     loop {
         let known = saturation.inferences.len();
         let pairs: Vec<(Node, Node)> = saturation.inferences.iter().map(|known| (known.from, known.to)).collect();
         let edges = Edges::into_nodes(sessions.len(), &pairs);
         let relation = Relation::causal(sessions).with(&edges);
         let mut pace = limits.begin("inferring what every order must hold", sessions.len());
+        order.clear();
         let swept = relation.walk(sessions.by_invocation.iter().copied(), |node| {
             pace.step()?;
             saturation.visit(node, &relation);
+            order.push(node);
             pace.afford((cells * size_of::<Node>() + saturation.inferences.len() * size_of::<Inference>()) as u64)
         });
         match swept {
@@ -110,8 +129,14 @@ pub(super) fn saturate(sessions: &Sessions, limits: &Limits) -> Result<Result<Sa
             }
             Ok(()) if saturation.inferences.len() > known => {}
             Ok(()) => {
+                let mut due = sessions.ended.clone();
+                for &node in order.iter().rev() {
+                    for (before, _) in relation.edges_into(node) {
+                        due[before as usize] = due[before as usize].min(due[node as usize]);
+                    }
+                }
                 let Saturation { pasts, readers, .. } = saturation;
-                return Ok(Ok(Saturated { edges, pasts, width, readers }));
+                return Ok(Ok(Saturated { edges, pasts, width, readers, due }));
             }
         }
     }

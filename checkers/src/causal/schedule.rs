@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!   ready:   all that comes before it is done          a read goes at once, as what it read is kept until it has gone
-//!   free:    all have read what it would write over    of the writes that are free, the one that was invoked first goes
+//!   free:    all have read what it would write over    of the writes that are free, the one that is due first goes
 //! ```
 //!
-//! *Method:* what [saturation](super::saturation) inferred is kept to. Before a write goes, it is asked what must be done before its
+//! *Method:* what [saturation](super::saturation) inferred is kept to. A write is due when it, or anything that must come after it, had ended: so
+//! where operations took effect in the order in which they ended, that order is found. Before a write goes, it is asked what must be done before its
 //! readers have gone, and before those have gone whom that waits for, and so on: another write of the same key among these must go first. This
 //! is no proof that an order exists, but an order that it comes to is one, which is held against the definition once more.
 //!
@@ -21,6 +22,7 @@ use super::limits::{Limits, Over};
 use super::order::Relation;
 use super::saturation::Saturated;
 use super::sessions::{NONE, Node, Sessions};
+use crate::history::EventPosition;
 
 /// An order of all operations, or how many could be ordered before none was free.
 pub(super) fn order(
@@ -89,8 +91,8 @@ struct Schedule<'a> {
     left: Vec<u32>,
     reads_of: Vec<u32>,
     reads: Vec<Node>,
-    /// By their invocation.
-    writes: BinaryHeap<Reverse<(u32, Node)>>,
+    /// By when they are due.
+    writes: BinaryHeap<Reverse<(EventPosition, Node)>>,
     /// Ready writes, by a key of which what it holds is still to be read.
     blocked: FxHashMap<u32, Blocked>,
     /// Ready writes, by another that must go first.
@@ -165,7 +167,7 @@ impl<'a> Schedule<'a> {
         if self.sessions.writes(node).is_empty() {
             self.reads.push(node);
         } else {
-            self.writes.push(Reverse((self.sessions.operation[node as usize].0, node)));
+            self.writes.push(Reverse((self.saturated.due[node as usize], node)));
         }
     }
 

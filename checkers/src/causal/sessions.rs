@@ -10,7 +10,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::history::OperationId;
+use crate::history::{EventPosition, OperationId};
 
 /// The number of an operation among those that happened, session by session.
 pub(super) type Node = u32;
@@ -43,6 +43,8 @@ pub(super) struct Sessions {
     /// What a session comes after, if it is an operation of unknown outcome whose process went on without it.
     pub forks: Vec<Node>,
     pub operation: Vec<OperationId>,
+    /// When each was known to be over. It orders nothing, but tells what to try first.
+    pub ended: Vec<EventPosition>,
     /// Nodes in the order of their invocations.
     pub by_invocation: Vec<Node>,
     read_starts: Vec<u32>,
@@ -60,6 +62,7 @@ pub(super) struct Sessions {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draft<'a> {
     pub operation: OperationId,
+    pub ended: EventPosition,
     pub reads: &'a [Read],
     pub writes: &'a [u32],
 }
@@ -80,6 +83,7 @@ impl Sessions {
         }
         for draft in drafts {
             built.operation.push(draft.operation);
+            built.ended.push(draft.ended);
             built.reads.extend_from_slice(draft.reads);
             built.writes.extend_from_slice(draft.writes);
             built.read_starts.push(built.reads.len() as u32);
@@ -255,6 +259,7 @@ impl Sessions {
         starts.push(kept.len() as Node);
         let drafts = kept.iter().zip(&rows).map(|(&old, (reads, writes))| Draft {
             operation: self.operation[old as usize],
+            ended: self.ended[old as usize],
             reads,
             writes,
         });
