@@ -37,8 +37,7 @@ mod sessions;
 use crate::History;
 use crate::history::Value;
 use crate::levels::Level;
-use crate::linearizability;
-use crate::model::{DoesNotFit, ModelName};
+use crate::model::DoesNotFit;
 use crate::verdict::{Budget, Undecided, Verdict};
 
 use compile::Compiled;
@@ -63,13 +62,7 @@ pub const DECIDED: [Level; 9] = [
 ];
 
 /// Adds the patterns that are there and break a level.
-fn find(
-    level: Level,
-    sessions: &Sessions,
-    limits: &Limits,
-    is_linearizable: &dyn Fn() -> bool,
-    found: &mut Vec<Found>,
-) -> Result<(), Over> {
+fn find(level: Level, sessions: &Sessions, limits: &Limits, found: &mut Vec<Found>) -> Result<(), Over> {
     let guarantee = |guarantee| guarantees::check(sessions, guarantee, limits);
     match level {
         Level::ReadYourWrites => found.extend(guarantee(Guarantee::ReadYourWrites)?),
@@ -78,7 +71,7 @@ fn find(
         Level::WritesFollowReads => found.extend(guarantee(Guarantee::WritesFollowReads)?),
         Level::Pram => found.extend(memory::check(sessions, limits, Base::Pram)?),
         Level::CausalConvergence => conflict::check(sessions, limits, true, found)?,
-        Level::Sequential => sequential::check(sessions, limits, is_linearizable, found)?,
+        Level::Sequential => sequential::check(sessions, limits, found)?,
         _ => {
             conflict::check(sessions, limits, false, found)?;
             if level == Level::CausalMemory && found.is_empty() {
@@ -117,33 +110,24 @@ pub fn check_all(
             return Ok(levels.iter().map(|_| Verdict::Unknown(undecided.clone())).collect());
         }
     };
-    Ok(levels.iter().map(|&level| judge(history, &compiled, level, initial, &budget)).collect())
+    Ok(levels.iter().map(|&level| judge(history, &compiled, level, &budget)).collect())
 }
 
 /// How many configurations each check of the few operations of an explanation may take.
 const SMALL: u64 = 20_000;
 
-/// Shorter histories are searched at once.
-const WORTH_ASKING: usize = 100;
-
-fn judge(history: &History, compiled: &Compiled, level: Level, initial: Option<&Value>, budget: &Budget) -> Verdict {
+fn judge(history: &History, compiled: &Compiled, level: Level, budget: &Budget) -> Verdict {
     if !DECIDED.contains(&level) {
         let reason = format!("{} is not decided by what sessions see", level.name());
         return Verdict::Unknown(Undecided { reason });
     }
     let limits = Limits::of(budget);
     let mut found = Vec::new();
-    // A search of its own, which time makes short.
-    let is_linearizable = || {
-        history.has_real_time()
-            && history.len() >= WORTH_ASKING
-            && linearizability::check(history, ModelName::Kv, initial, *budget) == Ok(Verdict::Valid)
-    };
-    let ended = find(level, &compiled.sessions, &limits, &is_linearizable, &mut found);
+    let ended = find(level, &compiled.sessions, &limits, &mut found);
     let small = Limits::of(&Budget { configurations: budget.configurations.min(SMALL), threads: Some(1), ..*budget });
     let again = |sessions: &Sessions| {
         let mut found = Vec::new();
-        let ended = find(level, sessions, &small, &|| false, &mut found);
+        let ended = find(level, sessions, &small, &mut found);
         match found.is_empty() {
             true => ended.map(|()| None),
             false => Ok(Some(found.swap_remove(0))),

@@ -294,6 +294,7 @@ impl Reading<'_> {
             let row_of = |starts: &[u32]| starts[row as usize] as usize..starts[row as usize + 1] as usize;
             Draft {
                 operation: OperationId(row),
+                begun: history.operation(OperationId(row)).invoked(),
                 ended: history.operation(OperationId(row)).completed(),
                 reads: &reads[row_of(starts)],
                 writes: &written[row_of(&write_starts)],

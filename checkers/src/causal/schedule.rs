@@ -5,10 +5,11 @@
 //!   free:    all have read what it would write over    of the writes that are free, the one that is due first goes
 //! ```
 //!
-//! *Method:* what [saturation](super::saturation) inferred is kept to. A write is due when it, or anything that must come after it, had ended: so
-//! where operations took effect in the order in which they ended, that order is found. Before a write goes, it is asked what must be done before its
-//! readers have gone, and before those have gone whom that waits for, and so on: another write of the same key among these must go first. This
-//! is no proof that an order exists, but an order that it comes to is one, which is held against the definition once more.
+//! *Method:* what [saturation](super::saturation) inferred is kept to. When a write is due is a guess from real time, which proves nothing; two
+//! guesses are tried. One is right where operations took effect in the order in which they ended, the other where the history is
+//! linearizable. Before a write goes, it is asked what must be done before its readers have gone, and before those have gone whom that
+//! waits for, and so on: another write of the same key among these must go first. An order that all this comes to is held against the
+//! definition once more; that none was found proves nothing.
 //!
 //! *Cost:* O(n log n), and O(k) for each read of each write.
 
@@ -24,13 +25,44 @@ use super::saturation::Saturated;
 use super::sessions::{NONE, Node, Sessions};
 use crate::history::EventPosition;
 
-/// An order of all operations, or how many could be ordered before none was free.
-pub(super) fn order(
+/// An order of all operations, if one is found.
+pub(super) fn order(sessions: &Sessions, saturated: &Saturated, limits: &Limits) -> Result<Option<Vec<Node>>, Over> {
+    let order = attempt(sessions, saturated, &saturated.due, limits)?;
+    if order.is_some() {
+        return Ok(order);
+    }
+    attempt(sessions, saturated, &instants(sessions), limits)
+}
+
+/// For each write an instant at which it takes effect if the history is linearizable: the time between the first end and the last begin of
+/// what wrote and read its value (a zone, see `linearizability/zones.rs`), whichever is first.
+fn instants(sessions: &Sessions) -> Vec<EventPosition> {
+    let mut zones: Vec<(EventPosition, EventPosition)> = vec![(EventPosition::MAX, 0); sessions.write_slots()];
+    let mut include = |slot: usize, node: Node| {
+        let (ended, begun) = &mut zones[slot];
+        *ended = (*ended).min(sessions.ended[node as usize]);
+        *begun = (*begun).max(sessions.begun[node as usize]);
+    };
+    for node in 0..sessions.len() as Node {
+        sessions.writes(node).iter().for_each(|&key| include(sessions.write_slot(node, key), node));
+        for read in sessions.reads(node).iter().filter(|read| read.source != NONE) {
+            include(sessions.write_slot(read.source, read.key), node);
+        }
+    }
+    let instant = |node: Node| {
+        let zones = sessions.writes(node).iter().map(|&key| zones[sessions.write_slot(node, key)]);
+        zones.map(|(ended, begun)| ended.min(begun)).min().unwrap_or(0)
+    };
+    (0..sessions.len() as Node).map(instant).collect()
+}
+
+fn attempt(
     sessions: &Sessions,
     saturated: &Saturated,
+    due: &[EventPosition],
     limits: &Limits,
-) -> Result<Result<Vec<Node>, usize>, Over> {
-    let mut schedule = Schedule::new(sessions, saturated);
+) -> Result<Option<Vec<Node>>, Over> {
+    let mut schedule = Schedule::new(sessions, saturated, due);
     let mut pace = limits.begin("putting operations into an order", sessions.len());
     for session in 0..sessions.count() {
         let first = sessions.starts[session];
@@ -59,7 +91,7 @@ pub(super) fn order(
         }
     }
     let order = schedule.order;
-    Ok(if order.len() == sessions.len() && is_legal(sessions, &order) { Ok(order) } else { Err(order.len()) })
+    Ok(Some(order).filter(|order| is_legal(sessions, order)))
 }
 
 /// Whether an order keeps to that of each process and explains every read.
@@ -80,6 +112,7 @@ pub(super) fn is_legal(sessions: &Sessions, order: &[Node]) -> bool {
 struct Schedule<'a> {
     sessions: &'a Sessions,
     saturated: &'a Saturated,
+    due: &'a [EventPosition],
     after: Vec<Node>,
     after_starts: Vec<u32>,
     /// How many that come before a node are still to go.
@@ -112,7 +145,7 @@ struct Blocked {
 }
 
 impl<'a> Schedule<'a> {
-    fn new(sessions: &'a Sessions, saturated: &'a Saturated) -> Schedule<'a> {
+    fn new(sessions: &'a Sessions, saturated: &'a Saturated, due: &'a [EventPosition]) -> Schedule<'a> {
         let relation = Relation::causal(sessions).with(&saturated.edges);
         let mut after_starts = vec![0_u32; sessions.len() + 2];
         let mut waits_for = vec![0_u32; sessions.len()];
@@ -145,6 +178,7 @@ impl<'a> Schedule<'a> {
         Schedule {
             sessions,
             saturated,
+            due,
             after,
             after_starts,
             waits_for,
@@ -167,7 +201,7 @@ impl<'a> Schedule<'a> {
         if self.sessions.writes(node).is_empty() {
             self.reads.push(node);
         } else {
-            self.writes.push(Reverse((self.saturated.due[node as usize], node)));
+            self.writes.push(Reverse((self.due[node as usize], node)));
         }
     }
 

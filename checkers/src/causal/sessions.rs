@@ -43,7 +43,8 @@ pub(super) struct Sessions {
     /// What a session comes after, if it is an operation of unknown outcome whose process went on without it.
     pub forks: Vec<Node>,
     pub operation: Vec<OperationId>,
-    /// When each was known to be over. It orders nothing, but tells what to try first.
+    /// When each was invoked, and when it was known to be over. They order nothing, but tell what to try first.
+    pub begun: Vec<EventPosition>,
     pub ended: Vec<EventPosition>,
     /// Nodes in the order of their invocations.
     pub by_invocation: Vec<Node>,
@@ -62,6 +63,7 @@ pub(super) struct Sessions {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draft<'a> {
     pub operation: OperationId,
+    pub begun: EventPosition,
     pub ended: EventPosition,
     pub reads: &'a [Read],
     pub writes: &'a [u32],
@@ -83,6 +85,7 @@ impl Sessions {
         }
         for draft in drafts {
             built.operation.push(draft.operation);
+            built.begun.push(draft.begun);
             built.ended.push(draft.ended);
             built.reads.extend_from_slice(draft.reads);
             built.writes.extend_from_slice(draft.writes);
@@ -259,6 +262,7 @@ impl Sessions {
         starts.push(kept.len() as Node);
         let drafts = kept.iter().zip(&rows).map(|(&old, (reads, writes))| Draft {
             operation: self.operation[old as usize],
+            begun: self.begun[old as usize],
             ended: self.ended[old as usize],
             reads,
             writes,
