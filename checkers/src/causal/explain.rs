@@ -117,10 +117,14 @@ impl<'a> Telling<'a> {
         format!("process {} (operation {})", self.operation(node).process(), self.operation(node).index())
     }
 
-    /// The same with the time at which it was there, in seconds, where that was recorded.
-    fn who_and_when(&self, node: Node) -> String {
+    /// Which operation it is and, where that was recorded, when it was there, in seconds.
+    fn when(&self, node: Node) -> String {
         let operation = self.operation(node);
-        let seconds = |nanoseconds: u64| format!("{:.3}", nanoseconds as f64 / 1e9);
+        // Simulated clocks tick in milliseconds, recorded ones more often.
+        let seconds = |nanoseconds: u64| match nanoseconds % 1_000_000 {
+            0 => format!("{:.3}", nanoseconds as f64 / 1e9),
+            _ => format!("{:.6}", nanoseconds as f64 / 1e9),
+        };
         let invoked = operation.invoked_at().filter(|_| operation.history().has_real_time()).map(seconds);
         let ended = operation.completed_at().filter(|_| operation.outcome() == Outcome::Ok).map(seconds);
         let when = match (invoked, ended) {
@@ -129,7 +133,25 @@ impl<'a> Telling<'a> {
             (Some(begun), None) => format!(", from {begun} s"),
             (None, None) => String::new(),
         };
-        format!("process {} (operation {}{when})", operation.process(), operation.index())
+        format!("(operation {}{when})", operation.index())
+    }
+
+    fn who_and_when(&self, node: Node) -> String {
+        format!("process {} {}", self.operation(node).process(), self.when(node))
+    }
+
+    /// What an operation did, if that is one thing.
+    fn deed(&self, node: Node) -> String {
+        let operation = self.operation(node);
+        let process = operation.process();
+        let place = |key: Option<&Value>| key.map_or_else(|| "the register".to_owned(), |key| format!("key {key}"));
+        match micro_operations(operation).unwrap_or_default()[..] {
+            [(true, key, value)] => format!("process {process} writing {value} to {} {}", place(key), self.when(node)),
+            [(false, key, value)] => {
+                format!("process {process} reading {value} from {} {}", place(key), self.when(node))
+            }
+            _ => self.who_and_when(node),
+        }
     }
 
     /// What a node read from a key, if it read it once.
@@ -205,6 +227,21 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// Whether all conflicts of the cycle are what one operation read.
+    fn is_of_one_reader(&self) -> bool {
+        let mut readers: Vec<Node> = self
+            .found
+            .cycle
+            .iter()
+            .filter_map(|step| match step.why {
+                Why::Conflict { reader, .. } => Some(reader),
+                _ => None,
+            })
+            .collect();
+        readers.dedup();
+        readers.len() == 1
+    }
+
     fn sentence(&self) -> String {
         let closing = self.found.cycle.iter().find_map(|step| match step.why {
             Why::Overwrites { key } => Some((step.from, step.to, key)),
@@ -229,16 +266,28 @@ impl<'a> Telling<'a> {
                 )
             }
             None => {
-                let mut around: Vec<String> =
-                    self.found.cycle.iter().map(|step| self.who_and_when(step.from)).collect();
+                let mut around: Vec<String> = self.found.cycle.iter().map(|step| self.deed(step.from)).collect();
                 around.extend(around.first().cloned());
-                let what = match self.found.name {
-                    "CyclicCO" => "causes cannot come after their effects, but these go round in a circle",
-                    "CyclicCF" => "no one order of the writes satisfies all that was read",
-                    "CyclicHB" => "no one order of the writes satisfies all that this process read",
-                    "G1c" => "each of these transactions read from the one before it, round in a circle",
-                    _ => "no order of these transactions satisfies what was read",
+                let reader = self.found.cycle.iter().find_map(|step| match step.why {
+                    Why::Conflict { reader, .. } => Some(self.operation(reader)),
+                    _ => None,
+                });
+                let what = match (self.found.name, reader) {
+                    ("CyclicCO", _) => {
+                        "causes cannot come after their effects, but these go round in a circle".to_owned()
+                    }
+                    ("CyclicHB", Some(reader)) => {
+                        format!("no one order of the writes satisfies all that process {} read", reader.process())
+                    }
+                    ("CyclicCF", Some(reader)) if self.is_of_one_reader() => {
+                        format!("no one order of the writes satisfies all that operation {} read", reader.index())
+                    }
+                    ("CyclicCF", _) => "no one order of the writes satisfies all that was read".to_owned(),
+                    _ => "no one order of all operations satisfies what was read".to_owned(),
                 };
+                if self.found.cycle.is_empty() {
+                    return format!("{what}: every order that could be was tried");
+                }
                 format!("{what}: {}", around.join(" before "))
             }
         }

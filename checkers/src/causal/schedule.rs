@@ -66,7 +66,7 @@ fn attempt(
     let mut pace = limits.begin("putting operations into an order", sessions.len());
     for session in 0..sessions.count() {
         let first = sessions.starts[session];
-        if schedule.waits_for[first as usize] == 0 {
+        if first < sessions.starts[session + 1] && schedule.waits_for[first as usize] == 0 {
             schedule.ready(first);
         }
     }
