@@ -7,7 +7,8 @@
 //!
 //! *Method:* process order and reads-from, and these two rules until nothing is new (the saturation of Gibbons & Korach 1997, in vector
 //! clocks). Each sweep goes through the operations in an order that holds what is known: of each session only the newest writer in the past
-//! of a read, and the last reader of what it wrote before, count. What is implied already is no edge. A cycle shows that there is no order.
+//! of a read, and the last reader of what it wrote before, count. What the last sweep learnt nothing about is not looked into again. What is
+//! implied already is no edge. A cycle shows that there is no order.
 //!
 //! *Cost:* O(n · k · r) for n operations of k sessions and r sweeps, in practice a few; memory for one clock an operation.
 
@@ -101,6 +102,7 @@ pub(super) fn saturate(sessions: &Sessions, limits: &Limits) -> Result<Result<Sa
         readers: Readers::of(sessions),
         inferences: Vec::new(),
         pasts: Vec::new(),
+        grown: vec![true; sessions.len()],
         scratch: Vec::new(),
     };
     let cells = sessions.len() * width;
@@ -149,6 +151,8 @@ struct Saturation<'a> {
     /// Each rests on the ones before it.
     inferences: Vec<Inference>,
     pasts: Vec<Node>,
+    /// Whether something was inferred about what is before a node since that was last looked into.
+    grown: Vec<bool>,
     scratch: Vec<Node>,
 }
 
@@ -165,6 +169,11 @@ impl Saturation<'_> {
         }
         let home = sessions.session(node);
         past[home] = past[home].max(node + 1);
+        if past == self.past(node) && !self.grown[node as usize] {
+            self.scratch = past;
+            return;
+        }
+        self.grown[node as usize] = false;
         for &key in sessions.writes(node) {
             self.after_what_read_older(node, key, &mut past);
         }
@@ -205,6 +214,7 @@ impl Saturation<'_> {
                 join(past, self.past(reader));
                 let at = sessions.session(reader);
                 past[at] = past[at].max(reader + 1);
+                self.grown[node as usize] = true;
                 let why = Why::Older { key, older };
                 self.inferences.push(Inference { from: reader, to: node, why });
             }
@@ -213,6 +223,7 @@ impl Saturation<'_> {
 
     fn infer(&mut self, from: Node, to: Node, why: Why) {
         self.inferences.push(Inference { from, to, why });
+        self.grown[to as usize] = true;
         let (from, to, width) = (from as usize * self.width, to as usize * self.width, self.width);
         for at in 0..width {
             self.pasts[to + at] = self.pasts[to + at].max(self.pasts[from + at]);
