@@ -66,6 +66,10 @@ fn checking(criterion: &mut Criterion) {
             });
         }
     }
+    let sequential = history(100_000, 50, 1_000);
+    group.bench_with_input(BenchmarkId::new("sequential", "100k-s50"), &sequential, |bencher, history| {
+        bencher.iter(|| causal::check(black_box(history), Level::Sequential, None, Budget::default()));
+    });
     let history = history(10_000, 10, 1_000);
     for level in [Level::CausalMemory, Level::Pram, Level::Sequential] {
         group.bench_with_input(BenchmarkId::new(level.name(), "10k-s10"), &history, |bencher, history| {

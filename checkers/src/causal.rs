@@ -13,17 +13,24 @@
 //! everything. Which write a read shows must be known: where a value that was read was written twice, that read is left out, and if
 //! nothing else is broken, the verdict is `unknown` and says which two operations it is about. A write that nobody read may repeat.
 //!
-//! Read `sessions.rs` first, then `conflict.rs` (causal, causal-convergence), `memory.rs` (causal-memory, pram), `guarantees.rs`,
-//! `sequential.rs`; `explain.rs` cuts what they find down to the fewest operations.
+//! Read `sessions.rs` first, then `conflict.rs` (causal, causal-convergence), `memory.rs` (causal-memory, pram), `guarantees.rs` and
+//! `follows.rs` (session guarantees), `saturation.rs`, `schedule.rs`, `sequential.rs`; `explain.rs` cuts what they find down to the fewest
+//! operations. What a check may cost is looked at in all of them (`limits.rs`).
 
+mod accesses;
 mod clocks;
 mod compile;
 mod conflict;
 mod explain;
+mod follows;
 mod found;
 mod guarantees;
+mod limits;
 mod memory;
+mod one_transaction;
 mod order;
+mod saturation;
+mod schedule;
 mod sequential;
 mod sessions;
 
@@ -33,13 +40,12 @@ use crate::levels::Level;
 use crate::model::DoesNotFit;
 use crate::verdict::{Budget, Undecided, Verdict};
 
-use clocks::Stopped;
 use compile::Compiled;
 use explain::Explaining;
 use found::Found;
 use guarantees::Guarantee;
+use limits::{Limits, Over};
 use memory::Base;
-use sequential::Searched;
 use sessions::Sessions;
 
 /// The levels that are decided here.
@@ -55,66 +61,25 @@ pub const DECIDED: [Level; 9] = [
     Level::Sequential,
 ];
 
-/// The patterns that are there and break a level.
-fn find(level: Level, sessions: &Sessions, budget: &Budget) -> Result<Vec<Found>, Stop> {
-    let bytes = budget.bytes.unwrap_or(u64::MAX);
-    let one = |found: Option<Found>| found.into_iter().collect();
-    let guarantee = |guarantee| Ok(one(guarantees::check(sessions, guarantee, bytes)?));
+/// Adds the patterns that are there and break a level.
+fn find(level: Level, sessions: &Sessions, limits: &Limits, found: &mut Vec<Found>) -> Result<(), Over> {
+    let guarantee = |guarantee| guarantees::check(sessions, guarantee, limits);
     match level {
-        Level::ReadYourWrites => guarantee(Guarantee::ReadYourWrites),
-        Level::MonotonicReads => guarantee(Guarantee::MonotonicReads),
-        Level::MonotonicWrites => guarantee(Guarantee::MonotonicWrites),
-        Level::WritesFollowReads => guarantee(Guarantee::WritesFollowReads),
-        Level::Pram => Ok(one(memory::check(sessions, bytes, Base::Pram)?)),
-        Level::Causal => Ok(conflict::check(sessions, bytes, false)?),
-        Level::CausalConvergence => Ok(conflict::check(sessions, bytes, true)?),
-        Level::CausalMemory => {
-            let found = conflict::check(sessions, bytes, false)?;
-            if found.is_empty() { Ok(one(memory::check(sessions, bytes, Base::Causal)?)) } else { Ok(found) }
-        }
-        Level::Sequential => sequential(sessions, budget, bytes),
-        other => Err(Stop(format!("{} is not decided by what sessions see", other.name()))),
-    }
-}
-
-/// Why a level was not decided.
-struct Stop(String);
-
-impl From<Stopped> for Stop {
-    fn from(stopped: Stopped) -> Stop {
-        match stopped {
-            // Every method looks for cycles of causal order before anything else.
-            Stopped::Cycle(_) => Stop("causal order has a cycle".to_owned()),
-            Stopped::OverBudget => {
-                Stop("the vector clocks of so many sessions would take more memory than allowed".to_owned())
+        Level::ReadYourWrites => found.extend(guarantee(Guarantee::ReadYourWrites)?),
+        Level::MonotonicReads => found.extend(guarantee(Guarantee::MonotonicReads)?),
+        Level::MonotonicWrites => found.extend(guarantee(Guarantee::MonotonicWrites)?),
+        Level::WritesFollowReads => found.extend(guarantee(Guarantee::WritesFollowReads)?),
+        Level::Pram => found.extend(memory::check(sessions, limits, Base::Pram)?),
+        Level::CausalConvergence => conflict::check(sessions, limits, true, found)?,
+        Level::Sequential => sequential::check(sessions, limits, found)?,
+        _ => {
+            conflict::check(sessions, limits, false, found)?;
+            if level == Level::CausalMemory && found.is_empty() {
+                found.extend(memory::check(sessions, limits, Base::Causal)?);
             }
-            Stopped::TooManyTransactions => Stop(
-                "convergence is broken, and too many transactions would have to be looked into one by one to tell whether \
-                 causal consistency is"
-                    .to_owned(),
-            ),
         }
     }
-}
-
-fn sequential(sessions: &Sessions, budget: &Budget, bytes: u64) -> Result<Vec<Found>, Stop> {
-    let found = conflict::check(sessions, bytes, true)?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    if let Some(found) = memory::check(sessions, bytes, Base::Causal)? {
-        return Ok(vec![found]);
-    }
-    let edges = conflict::edges(sessions, bytes)?;
-    match sequential::search(sessions, &edges, budget.configurations, bytes, budget.deadline) {
-        Searched::Order => Ok(Vec::new()),
-        Searched::NoOrder(found) => Ok(vec![found]),
-        Searched::GaveUp { deepest } => Err(Stop(format!(
-            "no order was found within the budget: the longest one holds {deepest} of {} operations; \
-             causal convergence and causal memory hold",
-            sessions.len()
-        ))),
-    }
+    Ok(())
 }
 
 /// Decides whether a history satisfies one of the levels [decided here](DECIDED); `unknown` for others. `initial` is what registers hold at first.
@@ -124,8 +89,7 @@ fn sequential(sessions: &Sessions, budget: &Budget, bytes: u64) -> Result<Vec<Fo
 /// # Errors
 /// If an operation is none of a register, or of a transaction on registers.
 pub fn check(history: &History, level: Level, initial: Option<&Value>, budget: Budget) -> Result<Verdict, DoesNotFit> {
-    let compiled = compile::compile(history, initial.unwrap_or(&Value::Nil))?;
-    Ok(judge(history, &compiled, level, &budget))
+    Ok(check_all(history, &[level], initial, budget)?.swap_remove(0))
 }
 
 /// Decides several levels of one history, which is compiled once.
@@ -138,27 +102,44 @@ pub fn check_all(
     initial: Option<&Value>,
     budget: Budget,
 ) -> Result<Vec<Verdict>, DoesNotFit> {
-    let compiled = compile::compile(history, initial.unwrap_or(&Value::Nil))?;
+    let limits = Limits::of(&budget);
+    let compiled = match compile::compile(history, initial.unwrap_or(&Value::Nil), &limits)? {
+        Ok(compiled) => compiled,
+        Err(over) => {
+            let undecided = Undecided { reason: over.reason() };
+            return Ok(levels.iter().map(|_| Verdict::Unknown(undecided.clone())).collect());
+        }
+    };
     Ok(levels.iter().map(|&level| judge(history, &compiled, level, &budget)).collect())
 }
 
-/// What a check of the few operations of an explanation may cost.
-const SMALL: Budget = Budget::of_configurations(100_000);
+/// How many configurations each check of the few operations of an explanation may take.
+const SMALL: u64 = 20_000;
 
 fn judge(history: &History, compiled: &Compiled, level: Level, budget: &Budget) -> Verdict {
-    let mut anomalies = compiled.direct.clone();
-    match find(level, &compiled.sessions, budget) {
-        Ok(found) => {
-            let find = |sessions: &Sessions| find(level, sessions, &SMALL).ok()?.into_iter().next();
-            let explaining = Explaining { history, compiled, find: &find };
-            anomalies.extend(found.into_iter().map(|found| explaining.explain(found)));
-        }
-        Err(Stop(reason)) if anomalies.is_empty() => return Verdict::Unknown(Undecided { reason }),
-        Err(_) => {}
+    if !DECIDED.contains(&level) {
+        let reason = format!("{} is not decided by what sessions see", level.name());
+        return Verdict::Unknown(Undecided { reason });
     }
-    match &compiled.ambiguous {
+    let limits = Limits::of(budget);
+    let mut found = Vec::new();
+    let ended = find(level, &compiled.sessions, &limits, &mut found);
+    let small = Limits::of(&Budget { configurations: budget.configurations.min(SMALL), threads: Some(1), ..*budget });
+    let again = |sessions: &Sessions| {
+        let mut found = Vec::new();
+        let ended = find(level, sessions, &small, &mut found);
+        match found.is_empty() {
+            true => ended.map(|()| None),
+            false => Ok(Some(found.swap_remove(0))),
+        }
+    };
+    let explaining = Explaining { history, compiled, limits: &small, find: &again };
+    let mut anomalies = compiled.direct.clone();
+    anomalies.extend(found.into_iter().map(|found| explaining.explain(found)));
+    match (ended, &compiled.ambiguous) {
         _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
-        Some(reason) => Verdict::Unknown(Undecided { reason: reason.clone() }),
-        None => Verdict::Valid,
+        (Err(over), _) => Verdict::Unknown(Undecided { reason: over.reason() }),
+        (Ok(()), Some(reason)) => Verdict::Unknown(Undecided { reason: reason.clone() }),
+        (Ok(()), None) => Verdict::Valid,
     }
 }

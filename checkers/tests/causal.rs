@@ -116,7 +116,7 @@ fn close(before: &mut Before) {
 }
 
 /// Whether the operations `inside` can be put into an order that holds `before`, in which each of `judged` reads what it read.
-fn has_order(ops: &[Op], inside: u16, judged: u16, before: &Before, placed: u16, state: [i64; 2]) -> bool {
+fn has_order(ops: &[Op], inside: u16, judged: u16, before: &Before, placed: u16, state: [i64; 3]) -> bool {
     if placed == inside {
         return true;
     }
@@ -141,13 +141,13 @@ fn all(ops: &[Op]) -> u16 {
 /// write in its past.
 fn is_causal(ops: &[Op]) -> bool {
     let Some(before) = causal_order(ops) else { return false };
-    (0..ops.len()).all(|at| has_order(ops, before[at] | 1 << at, 1 << at, &before, 0, [0; 2]))
+    (0..ops.len()).all(|at| has_order(ops, before[at] | 1 << at, 1 << at, &before, 0, [0; 3]))
 }
 
 fn is_causal_memory(ops: &[Op]) -> bool {
     let Some(before) = causal_order(ops) else { return false };
     let own = process_order(ops);
-    (0..ops.len()).all(|at| has_order(ops, before[at] | 1 << at, own[at] | 1 << at, &before, 0, [0; 2]))
+    (0..ops.len()).all(|at| has_order(ops, before[at] | 1 << at, own[at] | 1 << at, &before, 0, [0; 3]))
 }
 
 fn is_pram(ops: &[Op]) -> bool {
@@ -156,12 +156,12 @@ fn is_pram(ops: &[Op]) -> bool {
         let mine = ops.iter().enumerate().filter(|(_, op)| op.process == process);
         let judged = mine.fold(0, |bits, (at, _)| bits | 1 << at);
         let writes = ops.iter().enumerate().filter(|(_, op)| op.writes).fold(0, |bits, (at, _)| bits | 1 << at);
-        has_order(ops, judged | writes, judged, &before, 0, [0; 2])
+        has_order(ops, judged | writes, judged, &before, 0, [0; 3])
     })
 }
 
 fn is_sequential(ops: &[Op]) -> bool {
-    has_order(ops, all(ops), all(ops), &process_order(ops), 0, [0; 2])
+    has_order(ops, all(ops), all(ops), &process_order(ops), 0, [0; 3])
 }
 
 /// All orders of all writes that hold causal order; each read must show the last write of its key in its past.
@@ -233,11 +233,22 @@ fn keeps(ops: &[Op], level: Level) -> bool {
 const GUARANTEES: [Level; 4] =
     [Level::ReadYourWrites, Level::MonotonicReads, Level::MonotonicWrites, Level::WritesFollowReads];
 
+/// Convergent, and no causal memory: such a history is too long to come by chance. That z is 3 puts x := 2 before x := 4, and so y := 1
+/// before y was read.
+fn convergent_only() -> Vec<Op> {
+    let op = |process, writes, key, value| Op { process, writes, key, value };
+    let [x, y, z] = [0, 1, 2];
+    let writes = [op(0, true, y, 1), op(0, true, x, 2), op(0, true, z, 3), op(1, true, x, 4)];
+    let reads = [op(2, false, x, 4), op(2, false, y, 0), op(2, false, z, 3), op(2, false, x, 4)];
+    [writes, reads].concat()
+}
+
 #[test]
-fn every_level_is_decided_as_its_definition_does_and_each_implies_what_it_should() {
+fn every_level_is_decided_as_its_definition_does_and_each_implies_what_it_should_and_nothing_else() {
     let mut reached = std::collections::BTreeMap::<(&str, bool), u64>::new();
+    let mut separated = std::collections::BTreeSet::<(Level, Level)>::new();
     for seed in 0..histories() {
-        let ops = generate(seed);
+        let ops = if seed == 0 { convergent_only() } else { generate(seed) };
         let history = history(&ops);
         let expected = [
             (Level::Causal, is_causal(&ops)),
@@ -262,6 +273,21 @@ fn every_level_is_decided_as_its_definition_does_and_each_implies_what_it_should
         if linearizable == Ok(Verdict::Valid) {
             assert_eq!(word(&history, Level::Sequential), "valid", "linearizable, seed {seed}: {ops:#?}");
         }
+        held.push((Level::Linearizable, linearizable == Ok(Verdict::Valid)));
+        let broken = || held.iter().filter(|(_, holds)| !holds);
+        let pairs =
+            held.iter().filter(|(_, holds)| *holds).flat_map(|(one, _)| broken().map(|(other, _)| (*one, *other)));
+        separated.extend(pairs);
+    }
+    let levels = || causal::DECIDED.into_iter().chain([Level::Linearizable]);
+    for (one, other) in levels().flat_map(|one| levels().map(move |other| (one, other))) {
+        assert_eq!(
+            separated.contains(&(one, other)),
+            !one.implies(other),
+            "a history with {} without {}",
+            one.name(),
+            other.name()
+        );
     }
     println!("{reached:#?}");
     for level in causal::DECIDED {
@@ -355,6 +381,89 @@ fn a_write_of_unknown_outcome_counts_once_it_was_read_but_nothing_comes_after_it
     assert_eq!(names(late, Level::Causal), [""; 0]);
     assert_eq!(names("0 info write 1 1\n1 ok read 1 1\n1 ok read 1 0", Level::Causal), ["WriteCOInitRead"]);
     assert_eq!(names("0 info write 1 1\n0 ok write 1 2\n1 ok read 1 0", Level::Causal), [""; 0]);
+    // Another one of unknown outcome comes after it no more than any other.
+    let both = "0 info write 1 1\n0 info write 2 2\n1 ok read 2 2\n1 ok read 1 0\n1 ok read 1 1";
+    assert_eq!(names(both, Level::Causal), [""; 0]);
+    assert_eq!(names(both, Level::Sequential), [""; 0]);
+}
+
+/// Of a store that is one log, of which each process has read up to somewhere: sequentially consistent, not linearizable.
+fn one_log(operations: usize, processes: usize, keys: usize) -> Vec<Op> {
+    let mut chance = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut draw = |below: usize| (chance.next_u64() % below as u64) as usize;
+    let mut log: Vec<Op> = Vec::new();
+    let (mut states, mut seen) = (vec![vec![0; keys]; processes], vec![0; processes]);
+    let mut ops = Vec::new();
+    for at in 0..operations {
+        let (process, key, writes) = (draw(processes), draw(keys), draw(2) == 0);
+        if writes {
+            log.push(Op { process, writes, key, value: at as i64 + 1 });
+        }
+        if writes || draw(20) == 0 {
+            log[seen[process]..].iter().for_each(|op| states[process][op.key] = op.value);
+            seen[process] = log.len();
+        }
+        ops.push(Op { process, writes, key, value: states[process][key] });
+    }
+    ops
+}
+
+#[test]
+fn long_histories_are_sequential_or_proved_not_to_be_by_a_few_operations() {
+    for (processes, keys) in [(10, 1_000), (50, 1_000), (50, 10), (4, 1)] {
+        let mut ops = one_log(10_000, processes, keys);
+        assert_eq!(word(&history(&ops), Level::Sequential), "valid", "{processes} processes, {keys} keys");
+        // Two processes write and do not see each other.
+        let op = |process, writes, key, value| Op { process, writes, key, value };
+        let (x, y) = (keys, keys + 1);
+        let crossed = [op(0, true, x, -1), op(1, true, y, -2), op(0, false, y, 0), op(1, false, x, 0)];
+        ops.splice(5_000..5_000, crossed);
+        let verdict = causal::check(&history(&ops), Level::Sequential, None, Budget::default()).expect("registers");
+        let proof = &verdict.anomalies()[0].proof;
+        assert_eq!(proof.iter().map(|id| id.0).collect::<Vec<u32>>(), [5_000, 5_001, 5_002, 5_003], "{verdict:#?}");
+        assert!(!verdict.anomalies()[0].unreduced);
+    }
+}
+
+#[test]
+fn what_runs_out_is_said_and_what_was_found_before_stays() {
+    let long = history(&one_log(2_000, 10, 10));
+    let late = Budget { deadline: Some(std::time::Instant::now()), ..Budget::default() };
+    let small = Budget { bytes: Some(100), ..Budget::default() };
+    for level in causal::DECIDED {
+        let reason = |budget| match causal::check(&long, level, None, budget).expect("registers") {
+            Verdict::Unknown(undecided) => undecided.reason,
+            other => panic!("{} for {}", other.word(), level.name()),
+        };
+        assert!(reason(late).contains("the time was over while") && reason(late).contains("--max-seconds"));
+        let in_constant_space = [Level::ReadYourWrites, Level::MonotonicReads, Level::MonotonicWrites];
+        if !in_constant_space.contains(&level) {
+            assert!(reason(small).contains("of memory were needed") && reason(small).contains("--max-memory"));
+        }
+    }
+    let thin_air =
+        history(&[one_log(2_000, 10, 10), vec![Op { process: 0, writes: false, key: 1, value: -7 }]].concat());
+    let verdict = causal::check(&thin_air, Level::Causal, None, small).expect("registers");
+    assert_eq!(verdict.anomalies()[0].name, "ThinAirRead");
+}
+
+#[test]
+fn a_transaction_may_be_very_large() {
+    let micro =
+        |function: &str, at: i64| Value::List(Box::new([Value::text(function), Value::Int(at), Value::Int(at)]));
+    let count = 200_000;
+    let writes: Value = Value::List((0..count).flat_map(|at| [micro("w", at), micro("r", at)]).collect());
+    let reads: Value = Value::List((0..count).map(|at| micro("r", at)).collect());
+    let mut builder = HistoryBuilder::new();
+    for (process, list) in [(0, writes), (1, reads)] {
+        for kind in [EventType::Invoke, EventType::Ok] {
+            builder.push(event(process, kind, "txn", None, list.clone())).expect("one at a time");
+        }
+    }
+    let history = builder.finish();
+    for level in causal::DECIDED {
+        assert_eq!(word(&history, level), "valid", "{}", level.name());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! A clock is kept only while something that reads from its node is still to come (AWDIT, PLDI 2025, does the same); a session's own
 //! one is carried along. *Cost:* O(reads · sessions) time; memory for the clocks that are alive at once.
 
+use super::limits::{Limits, Over};
 use super::order::Relation;
 use super::sessions::{NONE, Node, Sessions};
 
@@ -56,37 +57,40 @@ pub(super) fn join(clock: &mut [Node], other: &[Node]) {
     }
 }
 
-/// Why a walk along causal order did not come to its end.
+/// Why a walk along an order did not come to its end.
+#[derive(Clone, Debug)]
 pub(super) enum Stopped {
-    /// Causal order has this cycle.
+    /// The order has this cycle.
     Cycle(Vec<Node>),
-    /// The clocks would take more bytes than allowed.
-    OverBudget,
-    /// Too many transactions would have to be looked into one by one.
-    TooManyTransactions,
+    Over(Over),
+}
+
+impl From<Over> for Stopped {
+    fn from(over: Over) -> Stopped {
+        Stopped::Over(over)
+    }
 }
 
 /// Visits every node in causal order, with its past (itself not included) and the clocks of what it reads.
 pub(super) fn walk(
     sessions: &Sessions,
-    bytes: u64,
-    mut visit: impl FnMut(Node, &[Node], &Clocks),
+    limits: &Limits,
+    mut visit: impl FnMut(Node, &[Node], &Clocks) -> Result<(), Over>,
 ) -> Result<(), Stopped> {
     let mut clocks = Clocks::new(sessions);
     let mut readers = sessions.readers();
     let mut own: Vec<Vec<Node>> = vec![Vec::new(); sessions.count()];
     let first = &sessions.starts[..sessions.count()];
     let mut alive = 0_u64;
-    let mut over = false;
-    let walked = Relation::causal(sessions).walk(sessions.by_invocation.iter().copied(), |node| {
-        if over {
-            return;
-        }
+    let mut pace = limits.begin("following causal order", sessions.len());
+    Relation::causal(sessions).walk(sessions.by_invocation.iter().copied(), |node| {
+        pace.step()?;
         let session = sessions.session(node);
         let mut clock = std::mem::take(&mut own[session]);
         if node == sessions.starts[session] {
-            clock.extend_from_slice(first);
             alive += 1;
+            pace.afford((alive * clocks.width as u64 + clocks.rows.len() as u64) * size_of::<Node>() as u64)?;
+            clock.extend_from_slice(first);
             let fork = sessions.forks[session];
             if fork != NONE {
                 join(&mut clock, clocks.of(fork));
@@ -100,26 +104,22 @@ pub(super) fn walk(
                 join(&mut clock, clocks.of(read.source));
             }
         }
-        visit(node, &clock, &clocks);
+        visit(node, &clock, &clocks)?;
         for read in reads.iter().filter(|read| read.source != NONE) {
             used(&mut readers, &mut clocks, read.source);
         }
         clock[session] = node + 1;
         if readers[node as usize] > 0 {
             clocks.keep(node, &clock);
+            pace.afford((alive * clocks.width as u64 + clocks.rows.len() as u64) * size_of::<Node>() as u64)?;
         }
         if node + 1 < sessions.starts[session + 1] {
             own[session] = clock;
         } else {
             alive -= 1;
         }
-        over = (alive * clocks.width as u64 + clocks.rows.len() as u64) * size_of::<Node>() as u64 > bytes;
-    });
-    match walked {
-        Err(cycle) => Err(Stopped::Cycle(cycle)),
-        Ok(()) if over => Err(Stopped::OverBudget),
-        Ok(()) => Ok(()),
-    }
+        Ok(())
+    })
 }
 
 fn used(readers: &mut [u32], clocks: &mut Clocks, node: Node) {

@@ -11,9 +11,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::accesses::{Access, Accesses, Kind};
+use super::limits::{Limits, Over};
 use super::sessions::{Draft, NONE, Node, Read, Sessions};
 use crate::History;
-use crate::history::{Interner, Operation, OperationId, Outcome, Value, ValueId};
+use crate::history::{Operation, OperationId, Outcome, Value};
 use crate::model::DoesNotFit;
 use crate::verdict::Anomaly;
 
@@ -28,14 +30,6 @@ pub(super) struct Compiled {
     pub keys: Vec<Option<Value>>,
 }
 
-/// One read or write of an operation.
-#[derive(Clone, Copy)]
-struct Access {
-    key: u32,
-    value: u32,
-    writes: bool,
-}
-
 /// So many anomalies of reads are told.
 const TOLD: usize = 16;
 
@@ -44,140 +38,24 @@ const TOLD: usize = 16;
 struct Written {
     row: u32,
     failed: bool,
+    /// Whether it wrote over it itself.
+    momentary: bool,
     /// Another row that may have written the same.
     twice: u32,
 }
 
-pub(super) fn compile(history: &History, initial: &Value) -> Result<Compiled, DoesNotFit> {
-    let accesses = Accesses::of(history)?;
+pub(super) fn compile(
+    history: &History,
+    initial: &Value,
+    limits: &Limits,
+) -> Result<Result<Compiled, Over>, DoesNotFit> {
+    let accesses = match Accesses::of(history, limits)? {
+        Ok(accesses) => accesses,
+        Err(over) => return Ok(Err(over)),
+    };
     let writers = Writers::of(history, &accesses);
     let reading = Reading { history, initial, accesses: &accesses, writers: &writers };
-    Ok(reading.compile())
-}
-
-/// The accesses of all operations, row by row.
-struct Accesses {
-    starts: Vec<u32>,
-    all: Vec<Access>,
-    keys: Vec<Option<Value>>,
-    values: usize,
-    nil: u32,
-    initial: Option<Interner>,
-    transactions: bool,
-}
-
-impl Accesses {
-    fn of(history: &History) -> Result<Accesses, DoesNotFit> {
-        let transactions = history.operations().any(|operation| operation.function() == "txn");
-        let nested = transactions || history.operations().any(|operation| operation.function() == "cas");
-        // Values inside of others have no id of the history.
-        let mut interner = nested.then(Interner::default);
-        let mut accesses = Accesses {
-            starts: Vec::with_capacity(history.len() + 1),
-            all: Vec::with_capacity(history.len()),
-            keys: Vec::new(),
-            values: 0,
-            nil: 0,
-            initial: None,
-            transactions,
-        };
-        let mut key_of: Vec<u32> = Vec::new();
-        let mut unkeyed = NONE;
-        accesses.starts.push(0);
-        for operation in history.operations() {
-            let mut key = |id: Option<ValueId>, keys: &mut Vec<Option<Value>>, value: &dyn Fn() -> Value| {
-                let place = match id {
-                    None => &mut unkeyed,
-                    Some(id) => {
-                        if key_of.len() <= id.0 as usize {
-                            key_of.resize(id.0 as usize + 1, NONE);
-                        }
-                        &mut key_of[id.0 as usize]
-                    }
-                };
-                if *place == NONE {
-                    *place = keys.len() as u32;
-                    keys.push(id.map(|_| value()));
-                }
-                *place
-            };
-            if let (None, "read" | "write") = (&interner, operation.function()) {
-                let key = key(operation.key_id(), &mut accesses.keys, &|| operation.key().cloned().unwrap_or_default());
-                let writes = operation.function() == "write";
-                let value = if writes { operation.argument_id() } else { operation.result_id() }.0;
-                accesses.all.push(Access { key, value, writes });
-                accesses.starts.push(accesses.all.len() as u32);
-                continue;
-            }
-            let all = micro_operations(operation).map_err(|problem| DoesNotFit {
-                index: operation.index(),
-                function: operation.function().to_owned(),
-                model: "rw-register".to_owned(),
-                problem,
-            })?;
-            let interner = interner.get_or_insert_default();
-            for (writes, name, value) in all {
-                let id = name.map(|name| interner.intern(name.clone()));
-                let key = key(id, &mut accesses.keys, &|| name.cloned().unwrap_or_default());
-                accesses.all.push(Access { key, value: interner.intern(value.clone()).0, writes });
-            }
-            accesses.starts.push(accesses.all.len() as u32);
-        }
-        accesses.values = interner.as_ref().map_or(history.values().len(), Interner::len);
-        accesses.nil = ValueId::NIL.0;
-        accesses.initial = interner;
-        Ok(accesses)
-    }
-
-    fn row(&self, row: u32) -> &[Access] {
-        &self.all[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize]
-    }
-
-    /// The id of a value, [`NONE`] if no operation has it.
-    fn id_of(&self, history: &History, value: &Value) -> u32 {
-        let id = match &self.initial {
-            Some(interner) => interner.find(value),
-            None => history.id_of(value),
-        };
-        id.map_or(NONE, |id| id.0)
-    }
-}
-
-type Micro<'a> = (bool, Option<&'a Value>, &'a Value);
-
-/// What an operation reads and writes, in its order.
-pub(super) fn micro_operations(operation: Operation<'_>) -> Result<Vec<Micro<'_>>, String> {
-    let key = operation.key();
-    match operation.function() {
-        "read" => Ok(vec![(false, key, operation.result())]),
-        "write" => Ok(vec![(true, key, operation.argument())]),
-        "cas" => match operation.argument().as_pair() {
-            Some((old, new)) => Ok(vec![(false, key, old), (true, key, new)]),
-            None => Err(format!("expected [old new], found {}", operation.argument())),
-        },
-        "txn" => {
-            let list = if operation.outcome() == Outcome::Ok { operation.result() } else { operation.argument() };
-            let items = match list {
-                Value::List(items) => &items[..],
-                Value::Nil => &[],
-                other => return Err(format!("expected a list of [\"r\" or \"w\", key, value], found {other}")),
-            };
-            items.iter().map(micro_operation).collect()
-        }
-        _ => Err("expected `read`, `write`, `cas` or `txn`".to_owned()),
-    }
-}
-
-fn micro_operation(item: &Value) -> Result<Micro<'_>, String> {
-    let Value::List(parts) = item else { return Err(format!("expected [\"r\" or \"w\", key, value], found {item}")) };
-    match &**parts {
-        [Value::Text(function), key, value] => match &**function {
-            "r" | "read" => Ok((false, Some(key), value)),
-            "w" | "write" => Ok((true, Some(key), value)),
-            other => Err(format!("expected `r` or `w`, found {other}")),
-        },
-        _ => Err(format!("expected [\"r\" or \"w\", key, value], found {item}")),
-    }
+    Ok(reading.compile(limits))
 }
 
 /// Who wrote each value. Most values are written to one key: those are found by their id alone.
@@ -188,26 +66,33 @@ struct Writers {
 
 impl Writers {
     fn of(history: &History, accesses: &Accesses) -> Writers {
-        let nobody = (NONE, Written { row: NONE, failed: true, twice: NONE });
+        let nobody = (NONE, Written { row: NONE, failed: true, momentary: false, twice: NONE });
         let mut writers = Writers { first: vec![nobody; accesses.values], others: FxHashMap::default() };
         for operation in history.operations() {
             let row = operation.id().0;
             let failed = operation.outcome() == Outcome::Fail;
-            for access in accesses.row(row).iter().filter(|access| access.writes) {
+            for access in accesses.row(row).iter() {
+                let momentary = match access.kind {
+                    Kind::Write => false,
+                    Kind::Momentary => true,
+                    _ => continue,
+                };
+                let fresh = Written { row, failed, momentary, twice: NONE };
                 let first = &mut writers.first[access.value as usize];
                 if first.0 == NONE {
-                    *first = (access.key, Written { row, failed, twice: NONE });
+                    *first = (access.key, fresh);
                     continue;
                 }
                 let known = if first.0 == access.key {
                     &mut first.1
                 } else {
-                    let fresh = Written { row, failed, twice: NONE };
                     writers.others.entry((access.key, access.value)).or_insert(fresh)
                 };
-                if known.failed && !failed {
-                    *known = Written { row, failed, twice: NONE };
-                } else if !failed && known.row != row && known.twice == NONE {
+                if known.row == row {
+                    known.momentary &= momentary;
+                } else if known.failed && !failed {
+                    *known = fresh;
+                } else if !failed && known.twice == NONE {
                     known.twice = row;
                 }
             }
@@ -237,7 +122,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn compile(&self) -> Compiled {
+    fn compile(&self, limits: &Limits) -> Result<Compiled, Over> {
         let (history, accesses) = (self.history, self.accesses);
         let initial = accesses.id_of(history, self.initial);
         let mut direct = Vec::new();
@@ -246,17 +131,23 @@ impl Reading<'_> {
         let mut reads: Vec<Read> = Vec::new();
         let mut starts = vec![0_u32];
         let mut happened: Vec<bool> = history.operations().map(|o| o.outcome() == Outcome::Ok).collect();
+        let mut pace = limits.begin("asking which write each read shows", history.len());
         for operation in history.operations() {
-            let row = accesses.row(operation.id().0);
-            for (at, access) in row.iter().enumerate() {
-                if access.writes || operation.outcome() != Outcome::Ok {
-                    continue;
+            pace.step()?;
+            for access in accesses.row(operation.id().0) {
+                if operation.outcome() != Outcome::Ok {
+                    break;
                 }
-                if let Some(own) = row[..at].iter().rev().find(|own| own.writes && own.key == access.key) {
-                    if own.value != access.value && direct.len() < TOLD {
-                        direct.push(self.internal(operation, *access, "which is not what it had written last itself"));
+                match access.kind {
+                    Kind::Write | Kind::Momentary => continue,
+                    Kind::Own { value } => {
+                        if value != access.value && direct.len() < TOLD {
+                            let what = "which is not what it had written last itself";
+                            direct.push(self.internal(operation, *access, what));
+                        }
+                        continue;
                     }
-                    continue;
+                    Kind::Read => {}
                 }
                 match self.shown(operation, *access, initial, &mut direct, &mut ambiguous) {
                     Shown::Row(source) => {
@@ -270,7 +161,7 @@ impl Reading<'_> {
             starts.push(reads.len() as u32);
         }
         let sessions = self.sessions(&happened, reads, &starts);
-        Compiled { sessions, direct, ambiguous, keys: accesses.keys.clone() }
+        Ok(Compiled { sessions, direct, ambiguous, keys: accesses.keys.clone() })
     }
 
     fn shown(
@@ -331,8 +222,7 @@ impl Reading<'_> {
             }
             return Shown::Nothing;
         }
-        let last = self.accesses.row(written.row).iter().rev().find(|last| last.writes && last.key == access.key);
-        if last.is_some_and(|last| last.value != access.value) {
+        if written.momentary {
             let what =
                 format!("which operation {} wrote only for the moment: it wrote over it itself", index(written.row));
             return tell("G1b", Some(written.row), &what);
@@ -341,10 +231,7 @@ impl Reading<'_> {
     }
 
     fn told(&self, operation: Operation<'_>, access: Access) -> String {
-        let value = match &self.accesses.initial {
-            Some(interner) => interner.get(ValueId(access.value)),
-            None => self.history.value(ValueId(access.value)),
-        };
+        let value = self.accesses.value(self.history, access.value);
         let place = self.accesses.keys[access.key as usize].as_ref().map(|key| format!(" from key {key}"));
         let place = place.unwrap_or_default();
         format!("process {} read {value}{place} in operation {}", operation.process(), operation.index())
@@ -358,8 +245,9 @@ impl Reading<'_> {
     /// Gives rows their nodes, session by session.
     fn sessions(&self, happened: &[bool], mut reads: Vec<Read>, starts: &[u32]) -> Sessions {
         let history = self.history;
+        // Nothing comes after an operation of unknown outcome, another such one no more than any other.
         let mut last_known: FxHashMap<u32, u32> = FxHashMap::default();
-        for operation in history.operations().filter(|operation| operation.outcome() == Outcome::Ok) {
+        for operation in history.operations().filter(|operation| happened[operation.id().row()]) {
             last_known.insert(operation.process(), operation.id().0);
         }
         let mut rows: Vec<Vec<u32>> = Vec::new();
@@ -398,17 +286,16 @@ impl Reading<'_> {
         let mut write_starts = vec![0_u32];
         for row in 0..history.len() as u32 {
             let from = written.len();
-            for access in self.accesses.row(row).iter().filter(|access| access.writes) {
-                if !written[from..].contains(&access.key) {
-                    written.push(access.key);
-                }
-            }
+            written.extend(self.accesses.row(row).iter().filter(|access| access.kind == Kind::Write).map(|a| a.key));
+            written[from..].sort_unstable();
             write_starts.push(written.len() as u32);
         }
         let drafts = rows.iter().flatten().map(|&row| {
             let row_of = |starts: &[u32]| starts[row as usize] as usize..starts[row as usize + 1] as usize;
             Draft {
                 operation: OperationId(row),
+                begun: history.operation(OperationId(row)).invoked(),
+                ended: history.operation(OperationId(row)).completed(),
                 reads: &reads[row_of(starts)],
                 writes: &written[row_of(&write_starts)],
             }

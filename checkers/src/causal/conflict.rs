@@ -20,78 +20,86 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::clocks::{self, Stopped};
-use super::found::{self, Found, Inference, Step, Why};
+use super::found::{self, Found, Inference, Inferences, Step, Why};
+use super::limits::{Limits, Over};
+use super::one_transaction;
 use super::order::{Edges, Relation};
 use super::sessions::{NONE, Node, Sessions};
 
 /// So many violations of one kind are looked at, to find one that is short.
 const CANDIDATES: usize = 64;
 
-/// The patterns of CC that are there, or with `convergence` those of CCv.
-pub(super) fn check(sessions: &Sessions, bytes: u64, convergence: bool) -> Result<Vec<Found>, Stopped> {
-    let conflicts = match Conflicts::of(sessions, bytes) {
+/// Adds the patterns of CC that are there, or with `convergence` those of CCv.
+pub(super) fn check(
+    sessions: &Sessions,
+    limits: &Limits,
+    convergence: bool,
+    found: &mut Vec<Found>,
+) -> Result<(), Over> {
+    let Conflicts { initial, pairs } = match Conflicts::of(sessions, limits) {
         Ok(conflicts) => conflicts,
-        Err(Stopped::Cycle(cycle)) => return Ok(vec![cyclic_co(sessions, &cycle)]),
-        Err(over) => return Err(over),
+        Err(stopped) => {
+            found.push(cyclic_co(sessions, stopped, limits)?);
+            return Ok(());
+        }
     };
-    let mut found = Vec::new();
     let causal = Relation::causal(sessions);
     let initial =
-        conflicts.initial.iter().map(|&at| found::initial_read(sessions, "WriteCOInitRead", &causal, &[], at));
+        initial.iter().map(|&at| found::initial_read(sessions, "WriteCOInitRead", &causal, &Inferences::default(), at));
     found.extend(initial.min_by_key(|found| found.nodes().len()));
-    let edges = Edges::into_nodes(sessions.len(), &conflicts.pairs);
-    let Err(cycle) = causal.with(&edges).walk(sessions.by_invocation.iter().copied(), |_| {}) else { return Ok(found) };
-    found.extend(overwritten(sessions, &conflicts.pairs, bytes)?);
-    if found.is_empty() {
-        match convergence {
-            true => found.push(cyclic_cf(sessions, &edges, &cycle, bytes)?),
-            false => found.extend(within_a_transaction(sessions, bytes)?),
-        }
+    let edges = Edges::into_nodes(sessions.len(), &pairs);
+    let mut pace = limits.begin("looking for a cycle of causes and conflicts", sessions.len());
+    let cycle = match causal.with(&edges).walk(sessions.by_invocation.iter().copied(), |_| pace.step()) {
+        Ok(()) => return Ok(()),
+        Err(Stopped::Cycle(cycle)) => cycle,
+        Err(Stopped::Over(over)) => return Err(over),
+    };
+    let more = overwritten(sessions, &pairs, limits).and_then(|more| match more {
+        None if !found.is_empty() => Ok(None),
+        None if convergence => Ok(Some(cyclic_cf(sessions, &edges, &cycle, limits)?)),
+        None => one_transaction::check(sessions, &edges, limits),
+        more => Ok(more),
+    });
+    match more {
+        Ok(more) => found.extend(more),
+        Err(stopped) => found.push(cyclic_co(sessions, stopped, limits)?),
     }
-    Ok(found)
+    Ok(())
 }
 
-/// A transaction must read from one order of the writes, which no other transaction need share: a cycle of co and the conflicts that
-/// its own reads make. Looked into only where CCv has a cycle, and as often as [`MOST_VISITS`] lets it.
-fn within_a_transaction(sessions: &Sessions, bytes: u64) -> Result<Option<Found>, Stopped> {
-    let mut conflicts: Vec<Inference> = Vec::new();
-    each(sessions, bytes, |from, to, reader, key| {
-        if to != NONE && sessions.reads(reader).len() > 1 {
-            conflicts.push(Inference { from, to, key, reader });
-        }
-    })?;
-    let mut visits = 0_u64;
-    for own in conflicts.chunk_by(|one, other| one.reader == other.reader) {
-        if own.iter().all(|conflict| conflict.to == own[0].to) {
-            continue;
-        }
-        visits += sessions.len() as u64;
-        if visits > MOST_VISITS {
-            return Err(Stopped::TooManyTransactions);
-        }
-        let pairs: Vec<(Node, Node)> = own.iter().map(|conflict| (conflict.from, conflict.to)).collect();
-        let edges = Edges::into_nodes(sessions.len(), &pairs);
-        let relation = Relation::causal(sessions).with(&edges);
-        if let Err(cycle) = relation.walk([own[0].reader], |_| {}) {
-            let path = found::shortened(&relation, &cycle);
-            let cycle = found::steps(sessions, &path, own);
-            let before = |step: &Step| match step.why {
-                Why::Conflict { reader, .. } => found::causal_path(sessions, step.from, reader),
-                _ => None,
-            };
-            let support = cycle.iter().filter_map(before).flatten().collect();
-            return Ok(Some(Found { name: "CyclicCF", cycle, support, beside: Vec::new() }));
-        }
-    }
-    Ok(None)
+/// The cycle of causal order that stopped a walk. To look for one takes no clocks, and so no memory to speak of.
+pub(super) fn cyclic_co(sessions: &Sessions, stopped: Stopped, limits: &Limits) -> Result<Found, Over> {
+    let causal = Relation::causal(sessions);
+    let cycle = match stopped {
+        Stopped::Cycle(cycle) => cycle,
+        Stopped::Over(over) if limits.late() => return Err(over),
+        Stopped::Over(over) => match causal.walk(sessions.by_invocation.iter().copied(), |_| Ok(())) {
+            Err(Stopped::Cycle(cycle)) => cycle,
+            _ => return Err(over),
+        },
+    };
+    let path = found::shortened(&causal, &cycle, limits);
+    Ok(Found {
+        name: "CyclicCO",
+        cycle: found::steps(sessions, &path, &Inferences::default()),
+        support: Vec::new(),
+        beside: Vec::new(),
+    })
 }
 
-/// So many nodes may be visited to look into transactions one by one.
-const MOST_VISITS: u64 = 500_000_000;
+/// `from` conflicts before `to`: `reader` read what `to` wrote to the key, and what `from` wrote is in its past.
+#[derive(Clone, Copy)]
+pub(super) struct Conflict {
+    pub from: Node,
+    pub to: Node,
+    pub key: u32,
+    pub reader: Node,
+}
 
-pub(super) fn cyclic_co(sessions: &Sessions, cycle: &[Node]) -> Found {
-    let path = found::shortened(&Relation::causal(sessions), cycle);
-    Found { name: "CyclicCO", cycle: found::steps(sessions, &path, &[]), support: Vec::new(), beside: Vec::new() }
+impl Conflict {
+    pub fn inference(self) -> Inference {
+        Inference { from: self.from, to: self.to, why: Why::Conflict { key: self.key, reader: self.reader } }
+    }
 }
 
 /// What must be ordered beyond causality.
@@ -103,22 +111,25 @@ struct Conflicts {
 }
 
 impl Conflicts {
-    fn of(sessions: &Sessions, bytes: u64) -> Result<Conflicts, Stopped> {
+    fn of(sessions: &Sessions, limits: &Limits) -> Result<Conflicts, Stopped> {
         let mut initial = Vec::new();
         let mut pairs: Vec<(Node, Node)> = Vec::new();
         let mut compact_at = 1 << 20;
-        each(sessions, bytes, |writer, source, reader, key| {
+        let pace = limits.begin("collecting what must be ordered beyond causality", sessions.len());
+        each(sessions, limits, |writer, source, reader, key| {
             if source == NONE {
                 if initial.len() < CANDIDATES {
                     initial.push((writer, reader, key));
                 }
-                return;
+                return Ok(());
             }
             pairs.push((writer, source));
             if pairs.len() >= compact_at {
                 newest_of_each_session(sessions, &mut pairs);
                 compact_at = (2 * pairs.len()).max(1 << 20);
+                pace.afford((compact_at * size_of::<(Node, Node)>()) as u64)?;
             }
+            Ok(())
         })?;
         newest_of_each_session(sessions, &mut pairs);
         Ok(Conflicts { initial, pairs })
@@ -127,8 +138,12 @@ impl Conflicts {
 
 /// Tells for each read, and each session, the newest writer of the key in the read's past, unless that is in the past of what was read:
 /// writer, source, reader, key.
-fn each(sessions: &Sessions, bytes: u64, mut tell: impl FnMut(Node, Node, Node, u32)) -> Result<(), Stopped> {
-    clocks::walk(sessions, bytes, |reader, clock, clocks| {
+pub(super) fn each(
+    sessions: &Sessions,
+    limits: &Limits,
+    mut tell: impl FnMut(Node, Node, Node, u32) -> Result<(), Over>,
+) -> Result<(), Stopped> {
+    clocks::walk(sessions, limits, |reader, clock, clocks| {
         for read in sessions.reads(reader) {
             let before: &[Node] =
                 if read.source == NONE { &sessions.starts[..sessions.count()] } else { clocks.of(read.source) };
@@ -136,10 +151,11 @@ fn each(sessions: &Sessions, bytes: u64, mut tell: impl FnMut(Node, Node, Node, 
                 if clock[session] > before[session]
                     && let Some(writer) = newest(writers, before[session], clock[session])
                 {
-                    tell(writer, read.source, reader, read.key);
+                    tell(writer, read.source, reader, read.key)?;
                 }
             }
         }
+        Ok(())
     })
 }
 
@@ -163,28 +179,34 @@ fn newest_of_each_session(sessions: &Sessions, pairs: &mut Vec<(Node, Node)>) {
 }
 
 /// Of the pairs those of which the second is in the past of the first: (writer, source).
-fn overwriting(sessions: &Sessions, pairs: &[(Node, Node)], bytes: u64) -> Result<FxHashSet<(Node, Node)>, Stopped> {
+fn overwriting(
+    sessions: &Sessions,
+    pairs: &[(Node, Node)],
+    limits: &Limits,
+) -> Result<FxHashSet<(Node, Node)>, Stopped> {
     let turned: Vec<(Node, Node)> = pairs.iter().map(|&(writer, source)| (source, writer)).collect();
     let by_writer = Edges::into_nodes(sessions.len(), &turned);
     let mut over: FxHashSet<(Node, Node)> = FxHashSet::default();
-    clocks::walk(sessions, bytes, |writer, clock, _| {
+    clocks::walk(sessions, limits, |writer, clock, _| {
         let sources = by_writer.before(writer).iter().filter(|&&source| source < clock[sessions.session(source)]);
         over.extend(sources.map(|&source| (writer, source)));
+        Ok(())
     })?;
     Ok(over)
 }
 
 /// WriteCORead: the one that is shown by the fewest operations.
-fn overwritten(sessions: &Sessions, pairs: &[(Node, Node)], bytes: u64) -> Result<Option<Found>, Stopped> {
-    let over = overwriting(sessions, pairs, bytes)?;
+fn overwritten(sessions: &Sessions, pairs: &[(Node, Node)], limits: &Limits) -> Result<Option<Found>, Stopped> {
+    let over = overwriting(sessions, pairs, limits)?;
     if over.is_empty() {
         return Ok(None);
     }
     let mut shown = Vec::new();
-    each(sessions, bytes, |writer, source, reader, key| {
+    each(sessions, limits, |writer, source, reader, key| {
         if shown.len() < CANDIDATES && over.contains(&(writer, source)) {
-            shown.push(Inference { from: writer, to: source, key, reader });
+            shown.push(Conflict { from: writer, to: source, key, reader });
         }
+        Ok(())
     })?;
     let found = shown.iter().filter_map(|shown| {
         let mut cycle = found::causal_path(sessions, shown.from, shown.reader)?;
@@ -195,46 +217,51 @@ fn overwritten(sessions: &Sessions, pairs: &[(Node, Node)], bytes: u64) -> Resul
     Ok(found.min_by_key(|found| found.nodes().len()))
 }
 
-/// All reads that show WriteCORead or WriteCOInitRead: (reader, key).
-pub(super) fn broken_reads(sessions: &Sessions, bytes: u64) -> Result<Vec<(Node, u32)>, Stopped> {
-    let conflicts = Conflicts::of(sessions, bytes)?;
+/// All reads that show WriteCORead or WriteCOInitRead: the reader, the key, and what was read.
+pub(super) fn broken_reads(sessions: &Sessions, limits: &Limits) -> Result<Vec<(Node, u32, Node)>, Stopped> {
+    let conflicts = Conflicts::of(sessions, limits)?;
     let edges = Edges::into_nodes(sessions.len(), &conflicts.pairs);
-    let ordered = Relation::causal(sessions).with(&edges).walk(sessions.by_invocation.iter().copied(), |_| {});
-    if conflicts.initial.is_empty() && ordered.is_ok() {
+    let mut pace = limits.begin("looking for a cycle of causes and conflicts", sessions.len());
+    let relation = Relation::causal(sessions).with(&edges);
+    let ordered = match relation.walk(sessions.by_invocation.iter().copied(), |_| pace.step()) {
+        Err(Stopped::Over(over)) => return Err(over.into()),
+        ordered => ordered.is_ok(),
+    };
+    if conflicts.initial.is_empty() && ordered {
         return Ok(Vec::new());
     }
-    let over = overwriting(sessions, &conflicts.pairs, bytes)?;
+    let over = overwriting(sessions, &conflicts.pairs, limits)?;
     let mut broken = Vec::new();
-    each(sessions, bytes, |writer, source, reader, key| {
-        if (source == NONE || over.contains(&(writer, source))) && broken.last() != Some(&(reader, key)) {
-            broken.push((reader, key));
+    each(sessions, limits, |writer, source, reader, key| {
+        let broke = source == NONE || over.contains(&(writer, source));
+        if broke && broken.last() != Some(&(reader, key, source)) {
+            broken.push((reader, key, source));
         }
+        Ok(())
     })?;
     Ok(broken)
 }
 
-/// What must be ordered beyond causality, for the search of an order.
-pub(super) fn edges(sessions: &Sessions, bytes: u64) -> Result<Edges, Stopped> {
-    Ok(Edges::into_nodes(sessions.len(), &Conflicts::of(sessions, bytes)?.pairs))
-}
-
 /// The shortest cycle through a conflict of the cycle that was found.
-fn cyclic_cf(sessions: &Sessions, edges: &Edges, cycle: &[Node], bytes: u64) -> Result<Found, Stopped> {
+fn cyclic_cf(sessions: &Sessions, edges: &Edges, cycle: &[Node], limits: &Limits) -> Result<Found, Stopped> {
     let relation = Relation::causal(sessions).with(edges);
-    let path = found::shortened(&relation, cycle);
-    let mut why: FxHashMap<(Node, Node), Inference> = FxHashMap::default();
+    let path = found::shortened(&relation, cycle, limits);
+    let mut why: FxHashMap<(Node, Node), Conflict> = FxHashMap::default();
     let wanted: FxHashSet<(Node, Node)> = path.iter().map(|&(from, to, _)| (from, to)).collect();
-    each(sessions, bytes, |from, to, reader, key| {
+    each(sessions, limits, |from, to, reader, key| {
         if wanted.contains(&(from, to)) {
-            why.entry((from, to)).or_insert(Inference { from, to, key, reader });
+            why.entry((from, to)).or_insert(Conflict { from, to, key, reader });
         }
+        Ok(())
     })?;
-    let inferences: Vec<Inference> = why.into_values().collect();
-    let support = inferences.iter().filter_map(|why| found::causal_path(sessions, why.from, why.reader)).flatten();
+    let mut conflicts: Vec<Conflict> = why.into_values().collect();
+    conflicts.sort_unstable_by_key(|conflict| (conflict.from, conflict.to));
+    let inferences: Vec<Inference> = conflicts.iter().map(|conflict| conflict.inference()).collect();
+    let support = conflicts.iter().filter_map(|why| found::causal_path(sessions, why.from, why.reader)).flatten();
     Ok(Found {
         name: "CyclicCF",
         support: support.collect(),
-        cycle: found::steps(sessions, &path, &inferences),
+        cycle: found::steps(sessions, &path, &Inferences::of(&inferences)),
         beside: Vec::new(),
     })
 }

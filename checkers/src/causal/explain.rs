@@ -1,53 +1,74 @@
 //! From a pattern to an **explanation**: the fewest operations that show it, and each step with its reason.
 
-use super::compile::{Compiled, micro_operations};
+use super::accesses::micro_operations;
+use super::compile::Compiled;
 use super::found::{Found, Step, Why};
+use super::limits::{Limits, Over};
 use super::sessions::{NONE, Node, Sessions};
 use crate::History;
-use crate::history::{Operation, OperationId, Value};
+use crate::history::{Operation, OperationId, Outcome, Value};
 use crate::verdict::{Anomaly, Edge};
 
-/// A larger proof is not cut down further: each operation that is tried costs a check of the others.
-const CUT_DOWN: usize = 400;
+/// So many operations are gone through, over all that is tried, to cut a proof down.
+const MOST_TRIED: usize = 4_000_000;
 
 pub(super) struct Explaining<'a> {
     pub history: &'a History,
     pub compiled: &'a Compiled,
+    pub limits: &'a Limits,
     /// The question that was asked.
-    pub find: &'a dyn Fn(&Sessions) -> Option<Found>,
+    pub find: &'a dyn Fn(&Sessions) -> Result<Option<Found>, Over>,
 }
 
 impl Explaining<'_> {
     pub fn explain(&self, found: Found) -> Anomaly {
         let mut kept = found.nodes();
-        let mut sessions = self.compiled.sessions.restricted_to(&kept);
-        let mut shown = (self.find)(&sessions);
-        let mut at = 0;
-        while shown.is_some() && kept.len() <= CUT_DOWN && at < kept.len() {
-            let mut fewer = kept.clone();
-            fewer.remove(at);
-            let smaller = self.compiled.sessions.restricted_to(&fewer);
-            match (self.find)(&smaller) {
-                Some(found) => {
-                    // What was needed before is needed still: fewer operations are no harder to order.
-                    (kept, sessions, shown) = (fewer, smaller, Some(found));
+        let whole = &self.compiled.sessions;
+        let (mut sessions, mut shown, mut reduced) = (Sessions::default(), None, true);
+        let mut tried = 0;
+        let mut attempt = |nodes: &[Node], reduced: &mut bool| {
+            tried += nodes.len();
+            if tried > MOST_TRIED || self.limits.late() {
+                *reduced = false;
+                return None;
+            }
+            let fewer = whole.restricted_to(nodes);
+            match (self.find)(&fewer) {
+                Ok(found) => found.map(|found| (fewer, found)),
+                Err(_) => {
+                    *reduced = false;
+                    None
                 }
-                None => at += 1,
+            }
+        };
+        if let Some((alone, found)) = attempt(&kept, &mut reduced) {
+            (sessions, shown) = (alone, Some(found));
+            // Many at once as long as that is worth it. What was needed before is needed still: fewer operations are no harder to order.
+            let mut chunk = if kept.len() > 16 { kept.len() / 2 } else { 1 };
+            loop {
+                let mut at = 0;
+                while at < kept.len() && kept.len() > 1 {
+                    let end = (at + chunk).min(kept.len());
+                    let fewer = [&kept[..at], &kept[end..]].concat();
+                    match attempt(&fewer, &mut reduced) {
+                        Some((smaller, found)) => (kept, sessions, shown) = (fewer, smaller, Some(found)),
+                        None => at = end,
+                    }
+                }
+                if chunk == 1 {
+                    break;
+                }
+                chunk = (chunk / 2).max(1);
             }
         }
         let telling = match &shown {
             Some(found) => Telling { history: self.history, keys: &self.compiled.keys, sessions: &sessions, found },
             // Not so: what was found holds by itself. Told in full, then.
-            None => {
-                let sessions = &self.compiled.sessions;
-                Telling { history: self.history, keys: &self.compiled.keys, sessions, found: &found }
-            }
+            None => Telling { history: self.history, keys: &self.compiled.keys, sessions: whole, found: &found },
         };
-        let mut proof: Vec<OperationId> =
-            kept.iter().map(|&node| self.compiled.sessions.operation[node as usize]).collect();
+        let mut proof: Vec<OperationId> = kept.iter().map(|&node| whole.operation[node as usize]).collect();
         proof.sort_unstable();
-        let unreduced = shown.is_none() || kept.len() > CUT_DOWN;
-        Anomaly { proof, unreduced, ..telling.anomaly() }
+        Anomaly { proof, unreduced: shown.is_none() || !reduced, ..telling.anomaly() }
     }
 }
 
@@ -96,6 +117,43 @@ impl<'a> Telling<'a> {
         format!("process {} (operation {})", self.operation(node).process(), self.operation(node).index())
     }
 
+    /// Which operation it is and, where that was recorded, when it was there, in seconds.
+    fn when(&self, node: Node) -> String {
+        let operation = self.operation(node);
+        // Simulated clocks tick in milliseconds, recorded ones more often.
+        let seconds = |nanoseconds: u64| match nanoseconds % 1_000_000 {
+            0 => format!("{:.3}", nanoseconds as f64 / 1e9),
+            _ => format!("{:.6}", nanoseconds as f64 / 1e9),
+        };
+        let invoked = operation.invoked_at().filter(|_| operation.history().has_real_time()).map(seconds);
+        let ended = operation.completed_at().filter(|_| operation.outcome() == Outcome::Ok).map(seconds);
+        let when = match (invoked, ended) {
+            (Some(begun), Some(ended)) if begun != ended => format!(", {begun} to {ended} s"),
+            (_, Some(ended)) => format!(", {ended} s"),
+            (Some(begun), None) => format!(", from {begun} s"),
+            (None, None) => String::new(),
+        };
+        format!("(operation {}{when})", operation.index())
+    }
+
+    fn who_and_when(&self, node: Node) -> String {
+        format!("process {} {}", self.operation(node).process(), self.when(node))
+    }
+
+    /// What an operation did, if that is one thing.
+    fn deed(&self, node: Node) -> String {
+        let operation = self.operation(node);
+        let process = operation.process();
+        let place = |key: Option<&Value>| key.map_or_else(|| "the register".to_owned(), |key| format!("key {key}"));
+        match micro_operations(operation).unwrap_or_default()[..] {
+            [(true, key, value)] => format!("process {process} writing {value} to {} {}", place(key), self.when(node)),
+            [(false, key, value)] => {
+                format!("process {process} reading {value} from {} {}", place(key), self.when(node))
+            }
+            _ => self.who_and_when(node),
+        }
+    }
+
     /// What a node read from a key, if it read it once.
     fn read(&self, node: Node, key: u32) -> (Node, String) {
         let read = self.sessions.reads(node).iter().find(|read| read.key == key);
@@ -132,6 +190,20 @@ impl<'a> Telling<'a> {
                 let (_, old) = self.read(step.from, key);
                 ("rw", format!("{from} read {old} from {place}, so it came before {to} wrote {new} over it"))
             }
+            Why::Older { key, older } => {
+                let (place, new) = (self.place(key), self.written(step.to, key));
+                let reason = match older {
+                    NONE => format!(
+                        "{from} read the initial value from {place}, so it came before {to} wrote {new} over it"
+                    ),
+                    older => format!(
+                        "{from} read {} from {place}, which {} wrote before {to} wrote {new}: so it came before {to}",
+                        self.written(older, key),
+                        self.who(older)
+                    ),
+                };
+                ("rw", reason)
+            }
         };
         let operation = |node: Node| self.sessions.operation[node as usize];
         Edge { from: operation(step.from), to: operation(step.to), kind, reason }
@@ -155,6 +227,21 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// Whether all conflicts of the cycle are what one operation read.
+    fn is_of_one_reader(&self) -> bool {
+        let mut readers: Vec<Node> = self
+            .found
+            .cycle
+            .iter()
+            .filter_map(|step| match step.why {
+                Why::Conflict { reader, .. } => Some(reader),
+                _ => None,
+            })
+            .collect();
+        readers.dedup();
+        readers.len() == 1
+    }
+
     fn sentence(&self) -> String {
         let closing = self.found.cycle.iter().find_map(|step| match step.why {
             Why::Overwrites { key } => Some((step.from, step.to, key)),
@@ -170,24 +257,37 @@ impl<'a> Telling<'a> {
                 };
                 let over = match source {
                     NONE => String::new(),
-                    source => format!(", after {old} of {}", self.who(source)),
+                    source => format!(", after {old} of {}", self.who_and_when(source)),
                 };
                 format!(
                     "{} read {old} from {place}, although the write of {new} by {} {past} that read{over}",
-                    self.who(reader),
-                    self.who(writer)
+                    self.who_and_when(reader),
+                    self.who_and_when(writer)
                 )
             }
             None => {
-                let mut around: Vec<String> = self.found.cycle.iter().map(|step| self.who(step.from)).collect();
+                let mut around: Vec<String> = self.found.cycle.iter().map(|step| self.deed(step.from)).collect();
                 around.extend(around.first().cloned());
-                let what = match self.found.name {
-                    "CyclicCO" => "causes cannot come after their effects, but these go round in a circle",
-                    "CyclicCF" => "no one order of the writes satisfies all that was read",
-                    "CyclicHB" => "no one order of the writes satisfies all that this process read",
-                    "G1c" => "each of these transactions read from the one before it, round in a circle",
-                    _ => "no order of these transactions satisfies what was read",
+                let reader = self.found.cycle.iter().find_map(|step| match step.why {
+                    Why::Conflict { reader, .. } => Some(self.operation(reader)),
+                    _ => None,
+                });
+                let what = match (self.found.name, reader) {
+                    ("CyclicCO", _) => {
+                        "causes cannot come after their effects, but these go round in a circle".to_owned()
+                    }
+                    ("CyclicHB", Some(reader)) => {
+                        format!("no one order of the writes satisfies all that process {} read", reader.process())
+                    }
+                    ("CyclicCF", Some(reader)) if self.is_of_one_reader() => {
+                        format!("no one order of the writes satisfies all that operation {} read", reader.index())
+                    }
+                    ("CyclicCF", _) => "no one order of the writes satisfies all that was read".to_owned(),
+                    _ => "no one order of all operations satisfies what was read".to_owned(),
                 };
+                if self.found.cycle.is_empty() {
+                    return format!("{what}: every order that could be was tried");
+                }
                 format!("{what}: {}", around.join(" before "))
             }
         }

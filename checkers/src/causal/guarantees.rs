@@ -12,14 +12,15 @@
 //! as far as it itself is concerned. For writes follow reads it is causal order, as that guarantee is what makes it. So causal
 //! consistency implies all four, and PRAM the first three.
 //!
-//! *Method:* one pass over each session that remembers the newest that it saw of every other. Writes follow reads is broken by a cycle of
-//! causal order, and else only where a read breaks causal consistency: those reads are looked at. *Cost:* O(n · k).
+//! *Method:* one pass over each session that remembers the newest that it saw of every other; the fourth has `follows.rs` to itself.
+//! *Cost:* O(n · k).
 
 use rustc_hash::FxHashMap;
 
-use super::clocks::{self, Stopped};
-use super::conflict::{cyclic_co, newest};
-use super::found::{Found, Step, Why, causal_path, reads_initial};
+use super::conflict::newest;
+use super::follows;
+use super::found::{Found, Step, Why};
+use super::limits::{Limits, Over, Pace};
 use super::sessions::{NONE, Node, Read, Sessions};
 
 /// Which of them.
@@ -32,10 +33,11 @@ pub(super) enum Guarantee {
 }
 
 /// The first read that breaks a guarantee.
-pub(super) fn check(sessions: &Sessions, guarantee: Guarantee, bytes: u64) -> Result<Option<Found>, Stopped> {
+pub(super) fn check(sessions: &Sessions, guarantee: Guarantee, limits: &Limits) -> Result<Option<Found>, Over> {
     if guarantee == Guarantee::WritesFollowReads {
-        return writes_follow_reads(sessions, bytes);
+        return follows::check(sessions, limits);
     }
+    let mut pace = limits.begin("going through what each session saw", sessions.len());
     let mut view = View {
         sessions,
         guarantee,
@@ -43,8 +45,12 @@ pub(super) fn check(sessions: &Sessions, guarantee: Guarantee, bytes: u64) -> Re
         newest: vec![None; sessions.count()],
         first_read: FxHashMap::default(),
     };
-    let broken = (0..sessions.count()).find_map(|session| view.first_broken(session));
-    Ok(broken)
+    for session in 0..sessions.count() {
+        if let Some(found) = view.first_broken(session, &mut pace)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// What one process saw up to now.
@@ -60,11 +66,12 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn first_broken(&mut self, session: usize) -> Option<Found> {
+    fn first_broken(&mut self, session: usize, pace: &mut Pace<'_>) -> Result<Option<Found>, Over> {
         self.seen.clear();
         self.newest.fill(None);
         self.first_read.clear();
         for node in self.sessions.nodes(session) {
+            pace.step()?;
             for &read in self.sessions.reads(node) {
                 self.see(session, node, read);
                 let found = match self.guarantee {
@@ -73,11 +80,11 @@ impl View<'_> {
                     _ => self.missing(node, read),
                 };
                 if found.is_some() {
-                    return found;
+                    return Ok(found);
                 }
             }
         }
-        None
+        Ok(None)
     }
 
     fn see(&mut self, session: usize, node: Node, read: Read) {
@@ -193,75 +200,4 @@ impl View<'_> {
         }
         Found { name, cycle, support, beside }
     }
-}
-
-/// So many ways from a write to a read that it is missing in are tried.
-const MOST_TRIED: usize = 20_000_000;
-
-/// A write that the writer of something seen had read is missing.
-fn writes_follow_reads(sessions: &Sessions, bytes: u64) -> Result<Option<Found>, Stopped> {
-    let suspects = match super::conflict::broken_reads(sessions, bytes) {
-        Ok(suspects) => suspects,
-        Err(Stopped::Cycle(cycle)) => return Ok(Some(cyclic_co(sessions, &cycle))),
-        Err(over) => return Err(over),
-    };
-    if suspects.is_empty() {
-        return Ok(None);
-    }
-    // For each suspect the writes that what its process had seen had followed: by session, where that was read.
-    let mut tried = Vec::new();
-    for (node, key) in suspects {
-        let mut newest: Vec<Option<(Node, Node)>> = vec![None; sessions.count()];
-        for seen in sessions.starts[sessions.session(node)]..=node {
-            for read in sessions.reads(seen).iter().filter(|read| read.source != NONE) {
-                let known = &mut newest[sessions.session(read.source)];
-                if known.is_none_or(|(top, _)| top < read.source) {
-                    *known = Some((read.source, seen));
-                }
-            }
-        }
-        for (session, top) in newest.into_iter().enumerate() {
-            let Some((top, reader)) = top else { continue };
-            for followed in sessions.starts[session]..top {
-                let reads = sessions.reads(followed).iter().filter(|read| read.key == key && read.source != NONE);
-                tried.extend(reads.map(|read| (read.source, followed, top, reader, node, key)));
-            }
-        }
-    }
-    if tried.len() > MOST_TRIED {
-        return Err(Stopped::OverBudget);
-    }
-    // What was overwritten must come before what was followed: asked of the clock of the latter.
-    let mut asked: FxHashMap<Node, Vec<usize>> = FxHashMap::default();
-    for (at, (writer, ..)) in tried.iter().enumerate() {
-        asked.entry(*writer).or_default().push(at);
-    }
-    let mut broken = None;
-    clocks::walk(sessions, bytes, |writer, clock, _| {
-        for &at in asked.get(&writer).into_iter().flatten() {
-            let (_, _, _, _, node, key) = tried[at];
-            let before = |source: Node| source != NONE && source != writer && source < clock[sessions.session(source)];
-            let source = sessions.reads(node).iter().find(|read| read.key == key && before(read.source));
-            if source.is_some() || reads_initial(sessions, node, key) {
-                broken = broken.or(Some((at, source.map_or(NONE, |read| read.source))));
-            }
-        }
-    })?;
-    Ok(broken.map(|(at, source)| {
-        let (writer, followed, top, reader, node, key) = tried[at];
-        let via = sessions.reads(reader).iter().find(|read| read.source == top).map_or(key, |read| read.key);
-        let mut cycle = vec![
-            Step { from: writer, to: followed, why: Why::Reads { key } },
-            Step { from: followed, to: top, why: Why::Process },
-            Step { from: top, to: reader, why: Why::Reads { key: via } },
-        ];
-        if reader != node {
-            cycle.push(Step { from: reader, to: node, why: Why::Process });
-        }
-        cycle.push(Step { from: node, to: writer, why: Why::Overwrites { key } });
-        let known = source != NONE;
-        let support = if known { causal_path(sessions, source, writer).unwrap_or_default() } else { Vec::new() };
-        let beside = if known { vec![source] } else { Vec::new() };
-        Found { name: "writes-follow-reads", cycle, support, beside }
-    }))
 }

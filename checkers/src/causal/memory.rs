@@ -16,9 +16,13 @@
 //!
 //! *Cost:* O(k · n · (k + r)) for n operations of k sessions and r sweeps, in practice a few; memory for one clock an operation.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::clocks::{Stopped, join};
 use super::conflict::newest;
-use super::found::{self, Found, Inference, Step};
+use super::found::{self, Found, Inference, Inferences, Step, Why};
+use super::limits::{Limits, Over};
 use super::order::{Edges, Reason, Relation};
 use super::sessions::{NONE, Node, Sessions};
 
@@ -31,17 +35,40 @@ pub(super) enum Base {
     Pram,
 }
 
-/// The first process without an order, and why.
-pub(super) fn check(sessions: &Sessions, bytes: u64, base: Base) -> Result<Option<Found>, Stopped> {
-    for session in 0..sessions.count() {
-        if sessions.nodes(session).any(|node| !sessions.reads(node).is_empty())
-            && let Some(found) = (View { sessions, session, base }).check(bytes)?
-        {
-            return Ok(Some(found));
+/// The first process without an order, and why. Processes are judged on several cores, as far as the memory lasts.
+pub(super) fn check(sessions: &Sessions, limits: &Limits, base: Base) -> Result<Option<Found>, Over> {
+    let judged: Vec<usize> = (0..sessions.count())
+        .filter(|&session| sessions.nodes(session).any(|node| !sessions.reads(node).is_empty()))
+        .collect();
+    let clocks = (sessions.len() * sessions.count() * size_of::<Node>()) as u64;
+    let fit = limits.bytes.checked_div(clocks).unwrap_or(1).max(1);
+    let threads = if sessions.len() < WORTH_THREADS { 1 } else { limits.threads.min(judged.len()).min(fit as usize) };
+    // The place of the first process that is not well, and what ails it: the same however many threads there are.
+    let first: Mutex<(usize, Result<Option<Found>, Over>)> = Mutex::new((usize::MAX, Ok(None)));
+    let next = AtomicUsize::new(0);
+    let judge = || {
+        while let Some(&session) = judged.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if first.lock().expect("no thread panics while it notes what it found").0 < session {
+                return;
+            }
+            let outcome = View { sessions, session, base }.check(limits);
+            if !matches!(outcome, Ok(None)) {
+                let mut first = first.lock().expect("no thread panics while it notes what it found");
+                if session < first.0 {
+                    *first = (session, outcome);
+                }
+            }
         }
+    };
+    match threads {
+        0 | 1 => judge(),
+        more => std::thread::scope(|scope| (0..more).for_each(|_| _ = scope.spawn(judge))),
     }
-    Ok(None)
+    first.into_inner().expect("no thread panicked").1
 }
+
+/// Fewer operations are judged faster than threads are begun.
+const WORTH_THREADS: usize = 2_000;
 
 struct View<'a> {
     sessions: &'a Sessions,
@@ -58,7 +85,7 @@ impl View<'_> {
         }
     }
 
-    fn check(&self, bytes: u64) -> Result<Option<Found>, Stopped> {
+    fn check(&self, limits: &Limits) -> Result<Option<Found>, Over> {
         let sessions = self.sessions;
         let width = sessions.count();
         let last = sessions.starts[self.session + 1] - 1;
@@ -73,13 +100,11 @@ impl View<'_> {
             let relation = self.relation().with(&edges);
             slot.fill(NONE);
             rows.clear();
-            let mut over = false;
+            let mut pace = limits.begin("ordering all that one process has seen", sessions.len());
             let walked = relation.walk([last], |node| {
-                over |= (rows.len() * size_of::<Node>()) as u64 > bytes;
-                if over {
-                    return;
-                }
+                pace.step()?;
                 let start = rows.len();
+                pace.afford(((start + width) * size_of::<Node>()) as u64)?;
                 rows.extend_from_slice(&sessions.starts[..width]);
                 let (done, clock) = rows.split_at_mut(start);
                 for (before, _) in relation.edges_into(node) {
@@ -88,17 +113,21 @@ impl View<'_> {
                 }
                 clock[sessions.session(node)] = node + 1;
                 slot[node as usize] = (start / width) as u32;
+                Ok(())
             });
-            if let Err(cycle) = walked {
-                let path = found::shortened(&relation, &cycle);
-                return Ok(Some(self.found("CyclicHB", &path, &inferences, &sweeps, None)));
-            }
-            if over {
-                return Err(Stopped::OverBudget);
+            match walked {
+                Ok(()) => {}
+                Err(Stopped::Over(over)) => return Err(over),
+                Err(Stopped::Cycle(cycle)) => {
+                    let path = found::shortened(&relation, &cycle, limits);
+                    return Ok(Some(self.found("CyclicHB", &path, &inferences, &sweeps, None, limits)));
+                }
             }
             let row = |node: Node| &rows[slot[node as usize] as usize * width..][..width];
             let begun = inferences.len();
+            let mut pace = limits.begin("ordering writes as one process read them", sessions.nodes(self.session).len());
             for reader in sessions.nodes(self.session) {
+                pace.step()?;
                 for read in sessions.reads(reader) {
                     let before = if read.source == NONE { &sessions.starts[..width] } else { row(read.source) };
                     for (session, writers) in sessions.writers(read.key) {
@@ -106,10 +135,21 @@ impl View<'_> {
                         let Some(writer) = newest(writers, before[session], end) else { continue };
                         if read.source == NONE {
                             let path = relation.path(writer, reader).expect("it is in the past of the read");
-                            let over = Step { from: reader, to: writer, why: found::Why::Overwrites { key: read.key } };
-                            return Ok(Some(self.found("WriteHBInitRead", &path, &inferences, &sweeps, Some(over))));
+                            let over = Step { from: reader, to: writer, why: Why::Overwrites { key: read.key } };
+                            return Ok(Some(self.found(
+                                "WriteHBInitRead",
+                                &path,
+                                &inferences,
+                                &sweeps,
+                                Some(over),
+                                limits,
+                            )));
                         }
-                        inferences.push(Inference { from: writer, to: read.source, key: read.key, reader });
+                        inferences.push(Inference {
+                            from: writer,
+                            to: read.source,
+                            why: Why::Conflict { key: read.key, reader },
+                        });
                     }
                 }
             }
@@ -132,29 +172,19 @@ impl View<'_> {
         inferences: &[Inference],
         sweeps: &[usize],
         closing: Option<Step>,
+        limits: &Limits,
     ) -> Found {
         let sessions = self.sessions;
-        let mut cycle = found::steps(sessions, path, inferences);
+        let known = Inferences::of(inferences);
+        let mut cycle = found::steps(sessions, path, &known);
         cycle.extend(closing);
-        let mut support: Vec<Step> = Vec::new();
-        let mut open = cycle.clone();
-        let mut seen = rustc_hash::FxHashSet::default();
-        while let Some(step) = open.pop() {
-            let found::Why::Conflict { reader, .. } = step.why else { continue };
-            if !seen.insert((step.from, step.to)) {
-                continue;
-            }
-            let at = inferences.iter().position(|known| (known.from, known.to) == (step.from, step.to));
-            let at = at.expect("a conflict is an inference");
-            let before = sweeps.iter().rev().find(|&&begin| begin <= at).copied().unwrap_or(0);
-            let known = &inferences[..before];
-            let pairs: Vec<(Node, Node)> = known.iter().map(|known| (known.from, known.to)).collect();
+        let sweep = |at: usize| sweeps.iter().rev().find(|&&begin| begin <= at).copied().unwrap_or(0);
+        let support = known.support(&cycle, limits, sweep, |before, from, to| {
+            let pairs: Vec<(Node, Node)> = before.iter().map(|known| (known.from, known.to)).collect();
             let edges = Edges::into_nodes(sessions.len(), &pairs);
-            let path = self.relation().with(&edges).path(step.from, reader).expect("so it was inferred");
-            let steps = found::steps(sessions, &path, known);
-            support.extend(&steps);
-            open.extend(steps);
-        }
-        Found { name, cycle, support, beside: Vec::new() }
+            let path = self.relation().with(&edges).path(from, to).expect("so it was inferred");
+            found::steps(sessions, &path, &known)
+        });
+        Found::resting_on(name, cycle, support, sessions)
     }
 }

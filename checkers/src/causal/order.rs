@@ -1,5 +1,7 @@
 //! What comes **before** what: process order, reads-from and inferred edges, and the walk that keeps to them.
 
+use super::clocks::Stopped;
+use super::limits::Over;
 use super::sessions::{NONE, Node, Sessions};
 
 /// Why one node comes before another.
@@ -90,8 +92,12 @@ impl<'a> Relation<'a> {
     /// Visits `roots` and all that is before them, each node after all that is before it.
     ///
     /// # Errors
-    /// A cycle: each node of it is before the next, and the last before the first.
-    pub fn walk(&self, roots: impl IntoIterator<Item = Node>, mut visit: impl FnMut(Node)) -> Result<(), Vec<Node>> {
+    /// A cycle: each node of it is before the next, and the last before the first. What a visit refuses ends the walk.
+    pub fn walk(
+        &self,
+        roots: impl IntoIterator<Item = Node>,
+        mut visit: impl FnMut(Node) -> Result<(), Over>,
+    ) -> Result<(), Stopped> {
         const NEW: u8 = 0;
         const OPEN: u8 = 1;
         const DONE: u8 = 2;
@@ -106,7 +112,7 @@ impl<'a> Relation<'a> {
                 let node = *node;
                 let Some((from, _)) = self.edge_into(node, *nth) else {
                     state[node as usize] = DONE;
-                    visit(node);
+                    visit(node)?;
                     open.pop();
                     continue;
                 };
@@ -122,13 +128,62 @@ impl<'a> Relation<'a> {
                     OPEN => {
                         let begin =
                             open.iter().rposition(|(node, _)| *node == from).expect("an open node is on the stack");
-                        return Err(open[begin..].iter().rev().map(|(node, _)| *node).collect());
+                        return Err(Stopped::Cycle(open[begin..].iter().rev().map(|(node, _)| *node).collect()));
                     }
                     _ => {}
                 }
             }
         }
         Ok(())
+    }
+
+    /// A number for each node: the same for two exactly when each comes before the other (Tarjan 1972).
+    pub fn components(&self) -> Vec<u32> {
+        let nodes = self.sessions.len();
+        let mut component = vec![NONE; nodes];
+        // When each was come upon, and the earliest that it leads back to.
+        let (mut met, mut low) = (vec![NONE; nodes], vec![0_u32; nodes]);
+        let (mut open, mut waiting): (Vec<(Node, usize)>, Vec<Node>) = (Vec::new(), Vec::new());
+        let (mut time, mut components) = (0, 0);
+        for root in 0..nodes as Node {
+            if met[root as usize] != NONE {
+                continue;
+            }
+            open.push((root, 0));
+            while let Some((node, nth)) = open.last_mut() {
+                let at = *node as usize;
+                if *nth == 0 {
+                    (met[at], low[at]) = (time, time);
+                    time += 1;
+                    waiting.push(*node);
+                }
+                if let Some((from, _)) = self.edge_into(*node, *nth) {
+                    *nth += 1;
+                    if from == NONE || component[from as usize] != NONE {
+                        continue;
+                    }
+                    match met[from as usize] {
+                        NONE => open.push((from, 0)),
+                        earlier => low[at] = low[at].min(earlier),
+                    }
+                    continue;
+                }
+                if low[at] == met[at] {
+                    while let Some(member) = waiting.pop() {
+                        component[member as usize] = components;
+                        if member as usize == at {
+                            break;
+                        }
+                    }
+                    components += 1;
+                }
+                open.pop();
+                if let Some(&(under, _)) = open.last() {
+                    low[under as usize] = low[under as usize].min(low[at]);
+                }
+            }
+        }
+        component
     }
 
     /// The way from one node to another (from a node to itself: round a cycle) over the fewest edges that are not process order.

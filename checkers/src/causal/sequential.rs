@@ -8,69 +8,76 @@
 //! *When to ask for it rather than for its neighbours:* linearizability also keeps to real time; causal memory and causal convergence
 //! are what is left when processes need not agree, or not on reads.
 //!
-//! *Method:* what breaks causal convergence or causal memory breaks it. Beyond that a search over how far each session has come, deepest
-//! first. Reads that are legal go at once, as nothing is lost by that. A write waits until all have read what it writes over: so what is
-//! left depends on how far the sessions are, and on nothing else, and each such frontier is tried once.
+//! *Method:* what breaks causal convergence breaks it. What every order must hold is inferred (`saturation.rs`): a cycle is the proof that
+//! there is none. Then an order is put together without a search (`schedule.rs`), which nearly always finds one where there is one. Only what
+//! is left is searched, over how far each session has come, deepest first. Reads that are legal go at once, as nothing is lost by that. A
+//! write waits until all have read what it writes over: so what is left depends on how far the sessions are, and on nothing else, and each
+//! such frontier is tried once.
 //!
-//! *Cost:* NP-complete (Gibbons & Korach 1997), also where no value repeats; frontiers are counted against the budget.
-
-use std::time::Instant;
+//! *Cost:* O(n · k · r) for n operations of k sessions and r rounds of inference. NP-complete in general (Gibbons & Korach 1997), also where no
+//! value repeats: frontiers are counted against the budget.
 
 use rustc_hash::FxHashSet;
 
+use super::conflict;
 use super::found::Found;
-use super::order::{Edges, Relation};
+use super::limits::{Limits, Over};
+use super::order::Relation;
+use super::saturation::{self, Saturated};
+use super::schedule;
 use super::sessions::{NONE, Node, Sessions};
 
-/// What the search came to.
-pub(super) enum Searched {
-    Order,
-    NoOrder(Found),
-    GaveUp { deepest: usize },
+/// Adds what shows that there is no order.
+pub(super) fn check(sessions: &Sessions, limits: &Limits, found: &mut Vec<Found>) -> Result<(), Over> {
+    conflict::check(sessions, limits, true, found)?;
+    if !found.is_empty() {
+        return Ok(());
+    }
+    let saturated = match saturation::saturate(sessions, limits)? {
+        Ok(saturated) => saturated,
+        Err(cycle) => {
+            found.push(cycle);
+            return Ok(());
+        }
+    };
+    if schedule::order(sessions, &saturated, limits)?.is_some() {
+        return Ok(());
+    }
+    if !search(sessions, &saturated, limits)? {
+        let beside = (0..sessions.len() as Node).collect();
+        found.push(Found { name: "no-sequential-order", cycle: Vec::new(), support: Vec::new(), beside });
+    }
+    Ok(())
 }
 
-/// Searches for an order that holds the causal order and `edges`.
-pub(super) fn search(
-    sessions: &Sessions,
-    edges: &Edges,
-    frontiers: u64,
-    bytes: u64,
-    deadline: Option<Instant>,
-) -> Searched {
-    let cost = (sessions.count() * size_of::<Node>() + 48) as u64;
-    let most = frontiers.min(bytes / cost);
-    let mut search = Search::new(sessions, edges);
+/// Whether there is an order.
+fn search(sessions: &Sessions, saturated: &Saturated, limits: &Limits) -> Result<bool, Over> {
+    let frontier = (sessions.count() * size_of::<Node>() + 48) as u64;
+    let mut pace = limits.begin("searching for an order", sessions.len());
+    let mut search = Search::new(sessions, saturated);
     let mut visited: FxHashSet<Box<[Node]>> = FxHashSet::default();
     let mut choices: Vec<(usize, Vec<usize>)> = Vec::new();
     let mut deepest = 0;
     loop {
         search.observe();
         deepest = deepest.max(search.done.len());
+        pace.reach(deepest);
+        pace.pause()?;
         if search.done.len() == sessions.len() {
-            return Searched::Order;
+            return Ok(true);
         }
         let fresh = visited.insert(search.next.clone().into_boxed_slice());
-        let late = visited.len().is_multiple_of(256) && deadline.is_some_and(|deadline| Instant::now() > deadline);
-        if visited.len() as u64 > most || late {
-            return Searched::GaveUp { deepest };
-        }
+        pace.afford_configurations(visited.len() as u64)?;
+        pace.afford(visited.len() as u64 * frontier)?;
         let mut ready: Vec<usize> = Vec::new();
         if fresh {
             ready.extend((0..sessions.count()).filter(|&session| search.is_ready(session)));
-            // The one that was invoked first is tried first.
-            ready.sort_unstable_by_key(|&s| std::cmp::Reverse(sessions.operation[search.next[s] as usize]));
+            // The one that is due first is tried first.
+            ready.sort_unstable_by_key(|&session| std::cmp::Reverse(saturated.due[search.next[session] as usize]));
         }
         choices.push((search.done.len(), ready));
         loop {
-            let Some((depth, ready)) = choices.last_mut() else {
-                let beside = (0..sessions.len() as Node).collect();
-                return Searched::NoOrder(Found {
-                    name: "no-sequential-order",
-                    cycle: Vec::new(),
-                    support: Vec::new(),
-                    beside,
-                });
-            };
+            let Some((depth, ready)) = choices.last_mut() else { return Ok(false) };
             search.undo_to(*depth);
             if let Some(session) = ready.pop() {
                 search.take(session);
@@ -97,7 +104,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(sessions: &'a Sessions, edges: &'a Edges) -> Search<'a> {
+    fn new(sessions: &'a Sessions, saturated: &'a Saturated) -> Search<'a> {
         let keys = sessions.keys();
         let (mut left, mut left_initial) = (vec![0; sessions.write_slots()], vec![0; keys]);
         for read in (0..sessions.len() as Node).flat_map(|node| sessions.reads(node)) {
@@ -108,7 +115,7 @@ impl<'a> Search<'a> {
         }
         Search {
             sessions,
-            relation: Relation::causal(sessions).with(edges),
+            relation: Relation::causal(sessions).with(&saturated.edges),
             next: sessions.starts[..sessions.count()].to_vec(),
             holds: vec![NONE; keys],
             left,
@@ -185,5 +192,74 @@ impl<'a> Search<'a> {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+    use super::super::sessions::{Draft, Read};
+    use super::*;
+    use crate::Budget;
+    use crate::history::OperationId;
+
+    /// Up to 14 operations of up to 4 sessions, some of which read and write at once.
+    fn random(seed: u64) -> Sessions {
+        let mut chance = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut draw = |below: usize| (chance.next_u64() % below as u64) as u32;
+        let (count, length, keys) = (2 + draw(3), 4 + draw(11), 1 + draw(3));
+        let mut starts: Vec<Node> = (1..count).map(|_| draw(length as usize + 1)).chain([0, length]).collect();
+        starts.sort_unstable();
+        let writes: Vec<Vec<u32>> = (0..length).map(|_| (0..keys).filter(|_| draw(4) == 0).collect()).collect();
+        let mut reads: Vec<Vec<Read>> = vec![Vec::new(); length as usize];
+        for node in 0..length {
+            for key in 0..keys {
+                if draw(3) > 0 {
+                    continue;
+                }
+                let writers: Vec<Node> =
+                    (0..length).filter(|&other| other != node && writes[other as usize].contains(&key)).collect();
+                let pick = draw(writers.len() + 1) as usize;
+                reads[node as usize].push(Read { key, source: writers.get(pick).copied().unwrap_or(NONE) });
+            }
+        }
+        let rows = writes.iter().zip(&reads).zip(0..);
+        let drafts = rows.map(|((writes, reads), node)| Draft {
+            operation: OperationId(node),
+            begun: node,
+            ended: node,
+            reads,
+            writes,
+        });
+        Sessions::build(drafts, starts, vec![NONE; count as usize], (0..keys).collect())
+    }
+
+    #[test]
+    fn what_is_inferred_and_what_is_put_together_agree_with_a_search_that_knows_neither() {
+        let limits = Limits::of(&Budget::default());
+        let histories = std::env::var("SHAKEDOWN_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(30_000);
+        let [mut cycles, mut put_together, mut searched, mut impossible] = [0; 4];
+        for seed in 0..histories {
+            let sessions = random(seed);
+            let plain = search(&sessions, &Saturated::nothing(&sessions), &limits) == Ok(true);
+            let Ok(saturated) = saturation::saturate(&sessions, &limits).expect("it is small") else {
+                assert!(!plain, "seed {seed}");
+                cycles += 1;
+                continue;
+            };
+            assert_eq!(search(&sessions, &saturated, &limits), Ok(plain), "seed {seed}");
+            match schedule::order(&sessions, &saturated, &limits).expect("it is small") {
+                Some(order) => {
+                    assert!(plain && schedule::is_legal(&sessions, &order), "seed {seed}");
+                    put_together += 1;
+                }
+                None if plain => searched += 1,
+                None => impossible += 1,
+            }
+        }
+        println!("cycles {cycles}, put together {put_together}, only searched {searched}, impossible {impossible}");
+        assert!(cycles > 0 && put_together > 0);
     }
 }

@@ -10,7 +10,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::history::OperationId;
+use crate::history::{EventPosition, OperationId};
 
 /// The number of an operation among those that happened, session by session.
 pub(super) type Node = u32;
@@ -43,6 +43,9 @@ pub(super) struct Sessions {
     /// What a session comes after, if it is an operation of unknown outcome whose process went on without it.
     pub forks: Vec<Node>,
     pub operation: Vec<OperationId>,
+    /// When each was invoked, and when it was known to be over. They order nothing, but tell what to try first.
+    pub begun: Vec<EventPosition>,
+    pub ended: Vec<EventPosition>,
     /// Nodes in the order of their invocations.
     pub by_invocation: Vec<Node>,
     read_starts: Vec<u32>,
@@ -60,6 +63,8 @@ pub(super) struct Sessions {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draft<'a> {
     pub operation: OperationId,
+    pub begun: EventPosition,
+    pub ended: EventPosition,
     pub reads: &'a [Read],
     pub writes: &'a [u32],
 }
@@ -80,6 +85,8 @@ impl Sessions {
         }
         for draft in drafts {
             built.operation.push(draft.operation);
+            built.begun.push(draft.begun);
+            built.ended.push(draft.ended);
             built.reads.extend_from_slice(draft.reads);
             built.writes.extend_from_slice(draft.writes);
             built.read_starts.push(built.reads.len() as u32);
@@ -140,7 +147,7 @@ impl Sessions {
 
     /// A number for what a node wrote to a key, below [`write_slots`](Sessions::write_slots).
     pub fn write_slot(&self, node: Node, key: u32) -> usize {
-        let at = self.writes(node).iter().position(|&written| written == key);
+        let at = self.writes(node).binary_search(&key);
         self.write_starts[node as usize] as usize + at.expect("the node wrote the key")
     }
 
@@ -174,7 +181,7 @@ impl Sessions {
         &self.reads[self.read_starts[node as usize] as usize..self.read_starts[node as usize + 1] as usize]
     }
 
-    /// The keys that a node leaves written.
+    /// The keys that a node leaves written, in rising order.
     pub fn writes(&self, node: Node) -> &[u32] {
         &self.writes[self.write_starts[node as usize] as usize..self.write_starts[node as usize + 1] as usize]
     }
@@ -211,6 +218,19 @@ impl Sessions {
         readers
     }
 
+    /// The place among the kept of the nearest of them that the process did up to a node.
+    fn nearest(&self, mut node: Node, kept: &[Node]) -> Node {
+        while node != NONE {
+            let session = self.session(node);
+            let below = kept.partition_point(|&other| other <= node);
+            match below.checked_sub(1) {
+                Some(at) if kept[at] >= self.starts[session] => return at as Node,
+                _ => node = self.forks[session],
+            }
+        }
+        NONE
+    }
+
     /// Some of the nodes (in rising order) alone. A read whose source is not among them is no longer judged: so the absence of a write
     /// proves nothing.
     pub fn restricted_to(&self, kept: &[Node]) -> Sessions {
@@ -225,13 +245,8 @@ impl Sessions {
         for (&old, new) in kept.iter().zip(0..) {
             let session = self.session_of[old as usize];
             if session != last {
-                // The nearest that is kept of what the session comes after.
-                let mut before = self.forks[session as usize];
-                while before != NONE && !new_of.contains_key(&before) {
-                    before = self.before(before);
-                }
                 starts.push(new);
-                forks.push(new_of.get(&before).copied().unwrap_or(NONE));
+                forks.push(self.nearest(self.forks[session as usize], kept));
                 last = session;
             }
             let source = |read: &Read| match read.source {
@@ -240,12 +255,15 @@ impl Sessions {
             };
             let reads = self.reads(old).iter().filter_map(|read| Some((read.key, source(read)?)));
             let reads = reads.map(|(key, source)| Read { key: dense(key), source }).collect();
-            let writes = self.writes(old).iter().map(|&key| dense(key)).collect();
+            let mut writes: Vec<u32> = self.writes(old).iter().map(|&key| dense(key)).collect();
+            writes.sort_unstable();
             rows.push((reads, writes));
         }
         starts.push(kept.len() as Node);
         let drafts = kept.iter().zip(&rows).map(|(&old, (reads, writes))| Draft {
             operation: self.operation[old as usize],
+            begun: self.begun[old as usize],
+            ended: self.ended[old as usize],
             reads,
             writes,
         });
