@@ -5,7 +5,7 @@
 use shakedown_checkers::history::read;
 use shakedown_checkers::levels::Level;
 use shakedown_checkers::transactions::{Analysis, DoesNotFit, Options, Workload, analyse, check};
-use shakedown_checkers::{History, Outcome, Verdict};
+use shakedown_checkers::{Budget, History, Outcome, Verdict};
 
 fn histories() -> u64 {
     std::env::var("SHAKEDOWN_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000)
@@ -241,7 +241,8 @@ fn agrees_with_the_definition(workload: Workload) {
     for seed in 0..histories() {
         let txns = generate(workload, seed);
         let text = text(workload, &txns);
-        let analysis = analyse(&history(&text), workload, &Options::default()).expect("the generator fits");
+        let analysis =
+            analyse(&history(&text), workload, &Options::default(), &Budget::default()).expect("the generator fits");
         let is_complete = workload == Workload::ListAppend && is_told(&txns);
         told += u64::from(is_complete);
         let truths = [
@@ -296,7 +297,7 @@ fn names(workload: Workload, transactions: &[&str]) -> Vec<&'static str> {
         format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"txn\",\"value\":{value}}}\n")
     };
     let text: String = transactions.iter().enumerate().map(line).collect();
-    let analysis = analyse(&history(&text), workload, &Options::default()).expect("it fits");
+    let analysis = analyse(&history(&text), workload, &Options::default(), &Budget::default()).expect("it fits");
     analysis.anomalies.iter().map(|anomaly| anomaly.name).collect()
 }
 
@@ -358,7 +359,8 @@ fn planted_anomalies_of_registers_are_found_by_name() {
 #[test]
 fn what_does_not_fit_is_told() {
     let twice = "{\"process\":0,\"type\":\"ok\",\"f\":\"txn\",\"value\":[[\"w\",0,1]]}\n".repeat(2);
-    let judged = |text: &str, level| check(&history(text), Workload::RwRegister, level, &Options::default());
+    let judged =
+        |text: &str, level| check(&history(text), Workload::RwRegister, level, &Options::default(), &Budget::default());
     assert!(matches!(judged(&twice, Level::Serializable), Err(DoesNotFit::Repeated { .. })));
     assert!(matches!(judged(&twice, Level::Linearizable), Err(DoesNotFit::OtherLevel(_))));
     let odd = "{\"process\":0,\"type\":\"ok\",\"f\":\"txn\",\"value\":[[\"x\",0,1]]}\n";

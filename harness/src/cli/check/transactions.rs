@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use shakedown_checkers::transactions::{self, Analysis, Options, Workload};
-use shakedown_checkers::{History, Level, Verdict};
+use shakedown_checkers::{Budget, History, Level, Verdict};
 
 use super::{AnomalyLine, Line, SHOWN};
 use crate::cli::{CheckArguments, Status, Trouble, report};
@@ -67,7 +67,7 @@ impl Asked {
             None => return Ok(None),
         };
         let level = self.level.unwrap_or(Level::StrictSerializable);
-        let analysis = transactions::analyse(history, workload, &self.options)
+        let analysis = transactions::analyse(history, workload, &self.options, &Budget::default())
             .map_err(|error| Trouble(format!("{name}: {error}")))?;
         let verdict = analysis.verdict(level);
         let judged = Judged { name, history, workload, level, analysis, verdict, begun };
