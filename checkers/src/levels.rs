@@ -186,30 +186,32 @@ impl Level {
 ///
 /// Beside Adya's and Elle's names there are those of shapes of cycles that break levels with atomic visibility: `transactions/shapes.rs`
 /// says why. Causal convergence has one order of all transactions that holds sessions and what was read, so that no cycle of these may be.
+/// Where transactions are seen as a whole, sequential is strong-session serializable, and linearizable strict-serializable.
 pub fn weakest_ruled_out(anomaly: &str) -> &'static [Level] {
     match anomaly {
         "G0" | "duplicate-elements" | "cyclic-versions" => &[ReadUncommitted],
         "G0-process" => &[StrongSessionReadUncommitted, CausalConvergence],
-        "G0-realtime" => &[StrongReadUncommitted],
+        "G0-realtime" => &[StrongReadUncommitted, Linearizable],
         "G1a" | "G1b" | "G1c" | "dirty-update" | "incompatible-order" | "future-read" | "garbage-read" => {
             &[ReadCommitted]
         }
         "G1c-process" => &[StrongSessionReadCommitted, CausalConvergence],
-        "G1c-realtime" => &[StrongReadCommitted],
+        "G1c-realtime" => &[StrongReadCommitted, Linearizable],
         "internal" | "fractured-read" => &[ReadAtomic],
         "non-monotonic-read" => &[MonotonicAtomicView],
-        "lost-update" | "G-cursor" => &[CursorStability, UpdateAtomic],
-        "fractured-update" => &[UpdateAtomic],
+        "lost-update" | "G-cursor" => &[CursorStability, UpdateAtomic, Sequential],
+        "fractured-update" => &[UpdateAtomic, Sequential],
+        "G-update" => &[UpdateSerializable, Sequential],
         "causality-violation" => &[CausalCerone],
         "causality-violation-process" => &[CausalConvergence],
         "long-fork" | "non-prefix-read" => &[Prefix],
-        "G-single-item" => &[ConsistentView, RepeatableRead, ParallelSnapshotIsolation],
-        "G-nonadjacent-item" => &[SnapshotIsolation, RepeatableRead],
-        "G-single-item-process" | "G-nonadjacent-item-process" => &[StrongSessionSnapshotIsolation],
-        "G-single-item-realtime" | "G-nonadjacent-item-realtime" => &[StrongSnapshotIsolation],
-        "G2-item" => &[RepeatableRead],
-        "G2-item-process" => &[StrongSessionSerializable],
-        "G2-item-realtime" => &[StrictSerializable],
+        "G-single-item" => &[ConsistentView, RepeatableRead, ParallelSnapshotIsolation, Sequential],
+        "G-nonadjacent-item" => &[SnapshotIsolation, RepeatableRead, Sequential],
+        "G-single-item-process" | "G-nonadjacent-item-process" => &[StrongSessionSnapshotIsolation, Sequential],
+        "G-single-item-realtime" | "G-nonadjacent-item-realtime" => &[StrongSnapshotIsolation, Linearizable],
+        "G2-item" => &[RepeatableRead, Sequential],
+        "G2-item-process" => &[StrongSessionSerializable, Sequential],
+        "G2-item-realtime" => &[StrictSerializable, Linearizable],
         _ => &[],
     }
 }

@@ -15,8 +15,8 @@
 //! visibility ask for more than Adya's names tell, `atomic.rs` and `shapes.rs` look for it. Which levels fall is in `levels.rs`.
 //!
 //! An anomaly named is there. Where the order of versions is wholly known (lists, each append of which was read), what is not ruled out of read
-//! uncommitted and committed, read atomic, update atomic, causal, prefix, parallel snapshot isolation, snapshot isolation, serializable, and
-//! their session and real-time kinds, is satisfied; with registers, whose versions often have no known order, anomalies may be missed.
+//! uncommitted and committed, monotonic atomic view, cursor stability, consistent view, repeatable read, read atomic, update atomic, causal, prefix,
+//! parallel snapshot isolation, snapshot isolation, update-serializable, serializable, and their session and real-time kinds, is satisfied; with registers, whose versions often have no known order, anomalies may be missed.
 //! Of each kind of cycle one is named, of each direct anomaly the first few. What was not looked for, since a budget ran out, is said.
 //!
 //! *Cost:* linear in the micro-operations and in the elements of the lists read, whatever the number of clients; a search for short cycles
@@ -225,7 +225,7 @@ pub fn analyse(
             let teller = explain::Teller { history, micro: &micro, workload };
             let Inferred { dependencies, happened, nodes, .. } = found;
             anomalies.extend(atomic::find(history, &micro, &dependencies, &teller, &mut allowance));
-            if let Some(cyclic) = cycles::cyclic(history, &dependencies, &happened, nodes, &mut allowance) {
+            if let Some(cyclic) = cycles::cyclic(history, &micro, &dependencies, &happened, nodes, &mut allowance) {
                 drop(dependencies);
                 anomalies.extend(cycles::find(&cyclic, &mut allowance).iter().map(|cycle| teller.cycle(cycle)));
                 let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));

@@ -53,6 +53,7 @@ pub(super) fn find(
         micro,
         workload: teller.workload,
         rows: rows_of_writes(micro),
+        is_outer: vec![false; micro.kind.len()],
         read_by: vec![(NONE, 0, Source::Unknown); micro.key_bound()],
         looked_at: vec![NONE; history.len()],
         writes_of_large: FxHashSet::default(),
@@ -92,6 +93,8 @@ struct Reads<'a, 'h> {
     micro: &'a MicroOperations<'h>,
     workload: Workload,
     rows: Vec<u32>,
+    /// By micro-operation: whether it reads what its transaction has not written.
+    is_outer: Vec<bool>,
     /// By key: who read it last, at which micro-operation, from whom.
     read_by: Vec<(u32, usize, Source)>,
     /// By row: for whom it was looked at.
@@ -115,7 +118,13 @@ impl Reads<'_, '_> {
         for row in 0..micro.rows() {
             allowance.go_on(row as usize)?;
             outer.clear();
-            outer.extend(micro.of(row).filter(|&at| micro.kind[at] == micro::Kind::Read && micro.previous[at] == NONE));
+            for at in micro.of(row).filter(|&at| micro.kind[at] == micro::Kind::Read) {
+                let before = micro.previous[at];
+                self.is_outer[at] = before == NONE || self.is_outer[before as usize];
+                if self.is_outer[at] {
+                    outer.push(at);
+                }
+            }
             if outer.len() < 2 {
                 continue;
             }

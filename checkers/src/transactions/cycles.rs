@@ -17,8 +17,9 @@ use super::NONE;
 use super::allowance::Allowance;
 use super::components::components;
 use super::dependencies::{Dependency, Graph, Kind};
+use super::micro::{self, MicroOperations};
 use super::order;
-use super::search::{Rule, Shape, shortest};
+use super::search::{Rule, Shape, Writing, shortest};
 
 /// A cycle with its name.
 pub(super) struct Cycle {
@@ -52,13 +53,14 @@ const RULES: [(&[Kind], &[Rule]); 9] = {
 /// The part of a history's dependencies and orders of time in which all cycles are.
 pub(super) struct Cyclic {
     inside: Inside,
-    /// Nodes below this are transactions.
-    transactions: u32,
+    /// By transaction: the nodes below their number.
+    writing: Vec<Writing>,
 }
 
 /// Nothing if there is no cycle, or if to look for one takes more than is allowed. The edges of dependency lead among `nodes`.
 pub(super) fn cyclic(
     history: &History,
+    micro: &MicroOperations<'_>,
     dependencies: &[Dependency],
     happened: &[bool],
     nodes: u32,
@@ -77,7 +79,12 @@ pub(super) fn cyclic(
     let (sessions, nodes) = order::process(history, happened, nodes);
     let graph = Graph::new(nodes as usize, &[dependencies, &times, &sessions]);
     let parts = components(&graph);
-    (!parts.is_empty()).then(|| Cyclic { inside: within(&graph, &parts), transactions: history.len() as u32 })
+    if parts.is_empty() {
+        return None;
+    }
+    let writes = |row| micro.of(row).any(|at| micro.kind[at] == micro::Kind::Write);
+    let writing = |row| if writes(row) { Writing::Something } else { Writing::Nothing };
+    Some(Cyclic { inside: within(&graph, &parts), writing: (0..micro.rows()).map(writing).collect() })
 }
 
 /// The shortest cycle of each of Adya's kinds.
@@ -89,10 +96,10 @@ impl Cyclic {
     /// The shortest cycle of each of some kinds that use the same kinds of edges.
     pub fn shortest(&self, allowed: &[Kind], rules: &[Rule], allowance: &mut Allowance) -> Vec<Cycle> {
         let Some((graph, original)) = self.part(allowed) else { return Vec::new() };
-        let may_start = |node: u32| original[node as usize] < self.transactions;
+        let transaction = |node: u32| self.writing.get(original[node as usize] as usize).copied();
         let mut cycles = Vec::new();
         for rule in rules {
-            if let Some(walk) = shortest(&graph, *rule, may_start, allowance) {
+            if let Some(walk) = shortest(&graph, *rule, transaction, allowance) {
                 cycles.push(Cycle { name: rule.name, steps: renamed(walk, &original) });
             }
         }
@@ -116,7 +123,7 @@ impl Cyclic {
     }
 
     pub fn transactions(&self) -> u32 {
-        self.transactions
+        self.writing.len() as u32
     }
 }
 
@@ -141,7 +148,7 @@ pub(super) fn seen(
     }
     let part = within(&graph, &parts);
     let graph = Graph::new(part.nodes.len(), &[&part.edges]);
-    let walk = shortest(&graph, rule(name, Kind::Seen, Shape::Plain, None), |_| true, allowance)?;
+    let walk = shortest(&graph, rule(name, Kind::Seen, Shape::Plain, None), |_| Some(Writing::Something), allowance)?;
     Some(Cycle { name, steps: renamed(walk, &part.nodes) })
 }
 

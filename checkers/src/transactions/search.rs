@@ -40,6 +40,8 @@ pub(super) enum Shape {
     Causal,
     /// Only ww of the key of the first edge.
     Cursor,
+    /// Anything, through at most one transaction that only reads.
+    Update,
 }
 
 impl Shape {
@@ -51,18 +53,25 @@ impl Shape {
 
 /// What of a rule a walk has fulfilled.
 type State = u8;
-/// What must come second is there: the second rw, or what follows the ww of the first key.
+/// What must come second is there: the second rw, or what follows the ww of the first key. Of the update kind: one that only reads.
 const SECOND: State = 1;
 /// The last edge is a rw (nonadjacent) or a wr (prefix).
 const LAST: State = 2;
 const HAS_REQUIRED: State = 4;
 const STATES: usize = 8;
 
-/// The shortest closed walk found, or nothing if there is none.
+/// Whether a transaction writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    Nothing,
+    Something,
+}
+
+/// The shortest closed walk found, among nodes of which some are transactions, or nothing if there is none.
 pub(super) fn shortest(
     graph: &Graph,
     rule: Rule,
-    may_start: impl Fn(u32) -> bool,
+    transaction: impl Fn(u32) -> Option<Writing>,
     allowance: &mut Allowance,
 ) -> Option<Vec<Dependency>> {
     let places = graph.nodes() * STATES;
@@ -74,8 +83,12 @@ pub(super) fn shortest(
         return None;
     }
     let (reached, by) = (vec![(0, 0); places], vec![(NONE, NONE); places]);
-    let mut search = Search { graph, rule, key: NONE, reached, by, round: 0, visits: 0, best: None };
-    for start in (0..graph.nodes() as u32).filter(|&start| may_start(start)) {
+    let only_reads = match rule.shape {
+        Shape::Update => (0..graph.nodes() as u32).map(|node| transaction(node) == Some(Writing::Nothing)).collect(),
+        _ => Vec::new(),
+    };
+    let mut search = Search { graph, rule, key: NONE, only_reads, reached, by, round: 0, visits: 0, best: None };
+    for start in (0..graph.nodes() as u32).filter(|&start| transaction(start).is_some()) {
         if !search.from(start, allowance) {
             break;
         }
@@ -91,6 +104,8 @@ struct Search<'a> {
     rule: Rule,
     /// That of the first edge, where it matters.
     key: u32,
+    /// By node, where it matters.
+    only_reads: Vec<bool>,
     /// By node and state: in which round it was reached, how far from the start, and by which edge from which place.
     reached: Vec<(u32, u32)>,
     by: Vec<(u32, u32)>,
@@ -128,6 +143,13 @@ impl Search<'_> {
             if matches!(self.rule.shape, Shape::Nonadjacent | Shape::Prefix) {
                 state |= LAST;
             }
+            if self.rule.shape == Shape::Update {
+                if self.only_reads[start as usize] && self.only_reads[graph.to(edge) as usize] {
+                    continue;
+                }
+                state |=
+                    SECOND * State::from(self.only_reads[start as usize] || self.only_reads[graph.to(edge) as usize]);
+            }
             let place = graph.to(edge) as usize * STATES + state as usize;
             if self.reached[place].0 != self.round {
                 self.reached[place] = (self.round, 1);
@@ -156,7 +178,7 @@ impl Search<'_> {
                     return false;
                 }
                 let kind = graph.kind(edge);
-                let Some(next) = self.step(state, kind, graph.key(edge)) else { continue };
+                let Some(next) = self.step(state, edge, start) else { continue };
                 let to = graph.to(edge) as usize * STATES + next as usize;
                 let length = far + u32::from(kind != Kind::Onward);
                 if self.reached[to].0 == self.round && self.reached[to].1 <= length {
@@ -181,7 +203,12 @@ impl Search<'_> {
         self.visits > if self.best.is_some() { SHORTER.min(allowance.visits) } else { allowance.visits }
     }
 
-    fn step(&self, state: State, kind: Kind, key: u32) -> Option<State> {
+    fn step(&self, state: State, edge: u32, start: u32) -> Option<State> {
+        let (kind, key, to) = (self.graph.kind(edge), self.graph.key(edge), self.graph.to(edge));
+        if self.rule.shape == Shape::Update {
+            let is_one_more = to != start && self.only_reads[to as usize];
+            return if !is_one_more { Some(state) } else { (state & SECOND == 0).then_some(state | SECOND) };
+        }
         if kind == Kind::Onward {
             return Some(state);
         }
@@ -203,6 +230,7 @@ impl Search<'_> {
             (Shape::Causal, _) => Some(state | SECOND),
             (Shape::Cursor, Kind::WriteWrite) => (key == self.key).then_some(state),
             (Shape::Cursor, _) => None,
+            (Shape::Update, _) => unreachable!("this kind asks about nodes"),
         }
     }
 
@@ -211,7 +239,7 @@ impl Search<'_> {
         let is_second = state & SECOND != 0;
         has_required
             && match self.rule.shape {
-                Shape::Plain | Shape::Cursor => true,
+                Shape::Plain | Shape::Cursor | Shape::Update => true,
                 Shape::Nonadjacent => is_second && state & LAST == 0,
                 Shape::Adjacent | Shape::Prefix | Shape::Causal => is_second,
             }

@@ -7,6 +7,7 @@
 //!   each rw right behind a wr; two, or one      long-fork, non-prefix-read    prefix
 //!   rw(x) ww(x)+                                G-cursor                      cursor-stability, update-atomic
 //!   rw(x) ww(x)* ww(y)+                         fractured-update              update-atomic
+//!   any, but only one that does not write       G-update                      update-serializable
 //! ```
 //!
 //! *Why:* in an abstract execution (Cerone, Bernardi & Gotsman, CONCUR 2015) `VIS` is what each transaction sees and `AR` ⊇ `VIS` the one
@@ -14,7 +15,8 @@
 //! does: wr for read atomic; wr+ for causal, so that whoever reads x and sees, through any number of wr, a later write of x breaks it; all that is in
 //! `AR` before something seen, for prefix, so that `AR` ⊇ wr;rw ∪ wr ∪ ww must have no cycle (the theorem of "Algebraic laws for weak
 //! consistency", CONCUR 2017, without sessions); wr and ww of each key (no two writers unseen by each other) for update atomic, one
-//! step deep. Parallel snapshot isolation is wr and ww in any number: G-single. Read atomic itself is in [`atomic`](super::atomic).
+//! step deep. Parallel snapshot isolation is wr and ww in any number: G-single. Read atomic itself is in [`atomic`](super::atomic). G-update is
+//! Adya's: the transactions that write are serializable, and so are they with any one that only reads.
 //!
 //! `causality-violation` is what Bouajjani et al. (POPL 2017) call WriteCORead, or CyclicCF where the order of the two writes is known otherwise
 //! than by causality. Each is looked for only while its level stands.
@@ -30,13 +32,14 @@ use super::dependencies::{Dependency, Graph, Kind};
 use super::search::{Rule, Shape};
 
 #[rustfmt::skip]
-const RULES: [(&[Kind], Rule); 4] = {
+const RULES: [(&[Kind], Rule); 5] = {
     use Kind::{Process as P, ReadWrite as Rw, WriteRead as Wr, WriteWrite as Ww};
     [
         (&[Ww, Wr, Rw], rule("causality-violation", Rw, Shape::Causal, None)),
         (&[Ww, Wr, Rw, P], rule("causality-violation-process", Rw, Shape::Causal, Some(P))),
         (&[Ww, Wr, Rw], rule("long-fork", Wr, Shape::Prefix, None)),
         (&[Ww, Rw], rule("G-cursor", Rw, Shape::Cursor, None)),
+        (&[Ww, Wr, Rw], rule("G-update", Rw, Shape::Update, None)),
     ]
 };
 
