@@ -260,3 +260,63 @@ fn what_does_not_fit_is_told() {
     let odd = "{\"process\":0,\"type\":\"ok\",\"f\":\"txn\",\"value\":[[\"x\",0,1]]}\n";
     assert!(matches!(judged(odd, Level::Serializable), Err(DoesNotFit::Malformed { .. })));
 }
+
+#[test]
+fn without_a_budget_what_was_found_stays_and_the_rest_is_unknown() {
+    let skew = text(Workload::ListAppend, &generate(Workload::ListAppend, 7, 6));
+    let late = Budget { deadline: Some(std::time::Instant::now()), ..Budget::default() };
+    let small = Budget { bytes: Some(1), ..Budget::default() };
+    for budget in [late, small] {
+        let analysis = analyse(&history(&skew), Workload::ListAppend, &Options::default(), &budget).expect("it fits");
+        assert!(analysis.undecided.is_some() && analysis.strongest.is_empty(), "{analysis:#?}");
+        assert!(matches!(analysis.verdict(Level::ReadUncommitted), Verdict::Unknown(_)));
+    }
+}
+
+#[test]
+fn a_search_that_is_cut_leaves_only_its_levels_open() {
+    let text: String =
+        [r#"[["append",0,1],["r",1,[]]]"#, r#"[["append",1,1],["r",0,[]]]"#, r#"[["r",0,[1]],["r",1,[1]]]"#]
+            .iter()
+            .enumerate()
+            .map(|(process, value)| {
+                format!("{{\"process\":{process},\"type\":\"ok\",\"f\":\"txn\",\"value\":{value}}}\n")
+            })
+            .collect();
+    let none = Budget::of_configurations(0);
+    let analysis = analyse(&history(&text), Workload::ListAppend, &Options::default(), &none).expect("it fits");
+    assert_eq!(analysis.verdict(Level::ReadCommitted), Verdict::Valid);
+    assert!(matches!(analysis.verdict(Level::Serializable), Verdict::Unknown(_)), "{analysis:#?}");
+    assert!(!analysis.strongest.iter().any(|level| level.implies(Level::RepeatableRead)));
+}
+
+/// A reader of the beginning before many writers, of which the last one tells: no bound may hide it.
+#[test]
+fn one_of_very_many_unread_appends_closes_a_cycle() {
+    let line = |process: usize, value: String| {
+        format!("{{\"process\":{process},\"type\":\"ok\",\"f\":\"txn\",\"value\":{value}}}\n")
+    };
+    for (word, nothing, some) in [("append", "[]", "[1]"), ("w", "null", "1")] {
+        let mut text: String = (1..500).map(|n| line(n, format!("[[\"{word}\",0,{n}]]"))).collect();
+        text += &line(500, format!("[[\"{word}\",0,500],[\"{word}\",1,1]]"));
+        text += &(501..510).map(|n| line(n, format!("[[\"r\",0,{nothing}]]"))).collect::<String>();
+        text += &line(510, format!("[[\"r\",1,{some}],[\"r\",0,{nothing}]]"));
+        let workload = if word == "w" { Workload::RwRegister } else { Workload::ListAppend };
+        let analysis = judged(&text, workload);
+        assert!(analysis.anomalies.iter().any(|anomaly| anomaly.name == "G-single-item"), "{analysis:#?}");
+        is_consistent(&analysis, &text);
+    }
+}
+
+#[test]
+fn two_transactions_that_see_two_others_the_other_way_round_are_a_long_fork() {
+    let fork = [
+        r#"ok [["append",0,1]]"#,
+        r#"ok [["append",1,1]]"#,
+        r#"ok [["r",0,[1]],["r",1,[]]]"#,
+        r#"ok [["r",1,[1]],["r",0,[]]]"#,
+    ];
+    assert!(names(Workload::ListAppend, &fork).contains(&"long-fork"));
+    let causal = [r#"ok [["append",0,1]]"#, r#"ok [["r",0,[1]],["append",1,1]]"#, r#"ok [["r",1,[1]],["r",0,[]]]"#];
+    assert!(names(Workload::ListAppend, &causal).contains(&"causality-violation"));
+}

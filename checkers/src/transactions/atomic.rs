@@ -132,7 +132,7 @@ impl Reads<'_, '_> {
                 self.read_by[micro.key[at] as usize] = (row, at, self.source(at));
             }
             for &seen in &outer {
-                let (_, _, Source::Row(writer)) = self.read_by[micro.key[seen] as usize] else { continue };
+                let Source::Row(writer) = self.source(seen) else { continue };
                 if writer == row || self.looked_at[writer as usize] == row {
                     continue;
                 }
