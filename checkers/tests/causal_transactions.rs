@@ -170,7 +170,7 @@ fn judged(history: &History, level: Level) -> Verdict {
     if causal::DECIDED.contains(&level) {
         return causal::check(history, level, None, Budget::default()).expect("these are transactions");
     }
-    transactions::check(history, Workload::RwRegister, level, &Options::default()).expect("these are transactions")
+    transactions::check(history, Workload::RwRegister, level, &Options::default(), &Budget::default()).expect("these are transactions")
 }
 
 #[test]
