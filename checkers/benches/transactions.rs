@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use shakedown_checkers::History;
 use shakedown_checkers::history::read;
 use shakedown_checkers::transactions::{Options, Workload, analyse};
+use shakedown_checkers::{Budget, History};
 
 /// Ten clients in turn, each with a transaction of an append and a read; keys change after 32 appends.
 fn history(transactions: usize) -> History {
@@ -32,7 +32,10 @@ fn transactions(criterion: &mut Criterion) {
     for (name, count) in [("list-append-10k-c10", 10_000), ("list-append-100k-c10", 100_000)] {
         let history = history(count);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| analyse(black_box(&history), Workload::ListAppend, &Options::default()).expect("it fits"));
+            bencher.iter(|| {
+                analyse(black_box(&history), Workload::ListAppend, &Options::default(), &Budget::default())
+                    .expect("it fits")
+            });
         });
     }
     group.finish();

@@ -11,10 +11,13 @@
 //! *Method:* Adya's (1999), as Elle applies it (Kingsbury & Alvaro, VLDB 2020). Micro-operations become columns (`micro.rs`); the reads
 //! of a list (`list_append.rs`) or a register (`rw_register.rs`) tell in which order its versions came, and direct anomalies; from the orders follow
 //! dependencies (ww, wr, rw), and sessions and real time add theirs (`order.rs`). Cycles lie in strongly connected components; the
-//! shortest of each kind is named (`cycles.rs`) and told edge by edge (`explain.rs`). Which levels fall is in `levels.rs`.
+//! shortest of each kind is named (`cycles.rs`, `search.rs`) and told edge by edge (`explain.rs`). Where the levels with atomic
+//! visibility ask for more than Adya's names tell, `atomic.rs` and `shapes.rs` look for it. Which levels fall is in `levels.rs`.
 //!
-//! Sound, not complete, as Elle is: an anomaly named is there, but with registers, whose versions often have no known order, others may be
-//! missed. Of each kind of cycle one is named, of each direct anomaly the first few.
+//! An anomaly named is there. Where the order of versions is wholly known (lists, each append of which was read), what is not ruled out of read
+//! uncommitted and committed, monotonic atomic view, cursor stability, consistent view, repeatable read, read atomic, update atomic, causal, prefix,
+//! parallel snapshot isolation, snapshot isolation, update-serializable, serializable, and their session and real-time kinds, is satisfied; with registers, whose versions often have no known order, anomalies may be missed.
+//! Of each kind of cycle one is named, of each direct anomaly the first few. What was not looked for, since a budget ran out, is said.
 //!
 //! *Cost:* linear in the micro-operations and in the elements of the lists read, whatever the number of clients; a search for short cycles
 //! only inside components, bounded.
@@ -24,17 +27,23 @@ use thiserror::Error;
 use crate::History;
 use crate::history::{OperationId, Outcome, Value};
 use crate::levels::{self, Level};
-use crate::verdict::{Anomaly, Verdict};
+use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
+mod allowance;
 mod atomic;
 mod components;
 mod cycles;
 mod dependencies;
 mod explain;
+mod fans;
 mod list_append;
 mod micro;
 mod order;
 mod rw_register;
+mod search;
+mod shapes;
+
+use allowance::Allowance;
 
 /// What the objects of the transactions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,20 +146,28 @@ pub struct Analysis {
     pub anomalies: Vec<Anomaly>,
     /// The levels that an anomaly rules out, the weakest first.
     pub ruled_out: Vec<Level>,
-    /// Of the levels of transactions that are left, those that no other one implies.
+    /// The levels that what was found leaves, and what was not looked for might rule out.
+    pub open: Vec<Level>,
+    /// Of the levels of transactions that are neither ruled out nor open, those that no other one implies.
     pub strongest: Vec<Level>,
     /// Whether no transaction was seen to depend on another.
     pub no_dependency: bool,
+    /// What was not looked for, and why, if that leaves a level open.
+    pub undecided: Option<Undecided>,
 }
 
 impl Analysis {
-    /// Whether the history satisfies a level, as far as was found: `invalid` exactly when an anomaly rules it out.
+    /// Whether the history satisfies a level, as far as was found: `invalid` exactly when an anomaly rules it out, `unknown` when only
+    /// one that was not looked for might.
     pub fn verdict(&self, level: Level) -> Verdict {
         let breaks =
             |anomaly: &&Anomaly| levels::weakest_ruled_out(anomaly.name).iter().any(|weak| level.implies(*weak));
         let mut anomalies: Vec<Anomaly> = self.anomalies.iter().filter(breaks).cloned().collect();
         if anomalies.is_empty() {
-            return Verdict::Valid;
+            return match &self.undecided {
+                Some(undecided) if self.open.contains(&level) => Verdict::Unknown(undecided.clone()),
+                _ => Verdict::Valid,
+            };
         }
         if self.no_dependency {
             anomalies.push(Anomaly {
@@ -167,38 +184,77 @@ impl Analysis {
 /// Decides whether a history of transactions satisfies a level, as far as its reads tell.
 ///
 /// # Errors
-/// If it holds other operations, or writes a value to a key twice, or if the level is of single objects.
-pub fn check(history: &History, workload: Workload, level: Level, options: &Options) -> Result<Verdict, DoesNotFit> {
+/// If it holds other operations, or if the level is of single objects.
+pub fn check(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Verdict, DoesNotFit> {
     if !level.is_transactional() {
         return Err(DoesNotFit::OtherLevel(level));
     }
-    Ok(analyse(history, workload, options)?.verdict(level))
+    Ok(analyse(history, workload, options, budget)?.verdict(level))
 }
 
-/// Finds anomalies, and the levels that they leave.
+/// Finds anomalies, and the levels that they leave. When the budget runs out, what was found stays, and
+/// [`Analysis::undecided`] says what was not looked for. Where a value was written to a key twice, nothing is: nobody can tell whose write
+/// was read.
 ///
 /// # Errors
-/// If the history holds other operations, or writes a value to a key twice.
-pub fn analyse(history: &History, workload: Workload, options: &Options) -> Result<Analysis, DoesNotFit> {
-    let micro = micro::MicroOperations::read(history, workload)?;
-    let found = match workload {
-        Workload::ListAppend => list_append::infer(history, &micro),
-        Workload::RwRegister => rw_register::infer(history, &micro, options),
+/// If the history holds other operations.
+pub fn analyse(
+    history: &History,
+    workload: Workload,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Analysis, DoesNotFit> {
+    let mut allowance = Allowance::of(budget);
+    let micro = match micro::MicroOperations::read(history, workload) {
+        Ok(micro) => micro,
+        Err(repeated @ DoesNotFit::Repeated { .. }) => {
+            allowance.skip(ALL, repeated.to_string());
+            let (open, undecided) = allowance.left_open(&[]);
+            return Ok(Analysis { open, undecided, ..Analysis::default() });
+        }
+        Err(error) => return Err(error),
     };
-    let Inferred { mut anomalies, dependencies, happened } = found;
-    let no_dependency = dependencies.is_empty();
-    let teller = explain::Teller { history, micro: &micro, workload };
-    if workload == Workload::RwRegister {
-        anomalies.extend(atomic::find(history, &micro, &dependencies, &teller));
+    let mut anomalies = Vec::new();
+    let mut no_dependency = false;
+    // By micro-operation: its row, its place, an edge or two.
+    if allowance.may_begin("the reads were compared", 48 * micro.kind.len(), ALL) {
+        let found = match workload {
+            Workload::ListAppend => list_append::infer(history, &micro, &allowance),
+            Workload::RwRegister => rw_register::infer(history, &micro, options, &allowance),
+        };
+        anomalies = found.anomalies;
+        if found.is_whole {
+            no_dependency = found.dependencies.is_empty();
+            let teller = explain::Teller { history, micro: &micro, workload };
+            let Inferred { dependencies, happened, nodes, .. } = found;
+            anomalies.extend(atomic::find(history, &micro, &dependencies, &teller, &mut allowance));
+            if let Some(cyclic) = cycles::cyclic(history, &micro, &dependencies, &happened, nodes, &mut allowance) {
+                drop(dependencies);
+                anomalies.extend(cycles::find(&cyclic, &mut allowance).iter().map(|cycle| teller.cycle(cycle)));
+                let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
+                let more = shapes::find(&cyclic, &ruled_out, &mut allowance);
+                anomalies.extend(more.iter().map(|cycle| teller.cycle(cycle)));
+            }
+        } else {
+            allowance.skip(ALL, "time ran out while the reads were compared".to_owned());
+        }
     }
-    let cycles = cycles::find(history, &dependencies, &happened);
-    anomalies.extend(cycles.iter().map(|cycle| teller.cycle(cycle)));
     let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
-    let is_left = |level: &Level| level.is_transactional() && !ruled_out.contains(level);
+    let (open, undecided) = allowance.left_open(&ruled_out);
+    let is_left = |level: &Level| level.is_transactional() && !ruled_out.contains(level) && !open.contains(level);
     let left: Vec<Level> = Level::ALL.into_iter().filter(is_left).collect();
     let strongest = levels::strongest(&left);
-    Ok(Analysis { anomalies, ruled_out, strongest, no_dependency })
+    Ok(Analysis { anomalies, ruled_out, open, strongest, no_dependency, undecided })
 }
+
+/// All levels of transactions imply this one.
+const ALL: &[Level] = &[Level::ReadUncommitted];
 
 /// What the reads of a workload tell.
 struct Inferred {
@@ -206,6 +262,10 @@ struct Inferred {
     dependencies: Vec<dependencies::Dependency>,
     /// By row, whether the transaction took effect.
     happened: Vec<bool>,
+    /// How many nodes the dependencies lead among: the transactions, and nodes of [`fans`].
+    nodes: u32,
+    /// Whether time was enough; if not, there are no dependencies to speak of.
+    is_whole: bool,
 }
 
 /// Direct anomalies: the first few of each name.

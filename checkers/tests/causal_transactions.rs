@@ -49,9 +49,9 @@ fn rare() -> [Vec<Transaction>; 2] {
         writes: writes.to_vec(),
     };
     let [x, y, z] = [0, 1, 2];
-    // Causal, not read atomic: two readers see two transactions that wrote x in different orders.
+    // Causal, no monotonic atomic view: two readers see two transactions that wrote x in different orders.
     let crossed = [done(0, &[], &[x, y]), done(1, &[], &[x, z])];
-    let readers = [done(2, &[(x, Some(0)), (z, Some(1))], &[]), done(3, &[(x, Some(1)), (y, Some(0))], &[])];
+    let readers = [done(2, &[(z, Some(1)), (x, Some(0))], &[]), done(3, &[(y, Some(0)), (x, Some(1))], &[])];
     // Convergent, no causal memory: z puts the first write of x before the second, and so y before it was missed.
     let writes = [done(0, &[], &[y]), done(0, &[], &[x]), done(0, &[], &[z]), done(1, &[], &[x])];
     let reads = [(x, Some(3)), (y, None), (z, Some(2)), (x, Some(3))].map(|read| done(2, &[read], &[]));
@@ -187,13 +187,15 @@ fn judged(history: &History, level: Level) -> Verdict {
     if causal::DECIDED.contains(&level) {
         return causal::check(history, level, None, Budget::default()).expect("these are transactions");
     }
-    transactions::check(history, Workload::RwRegister, level, &Options::default()).expect("these are transactions")
+    transactions::check(history, Workload::RwRegister, level, &Options::default(), &Budget::default())
+        .expect("these are transactions")
 }
 
 #[test]
 fn every_level_of_transactions_is_decided_as_its_definition_does() {
-    const LEVELS: [Level; 6] = [
+    const LEVELS: [Level; 7] = [
         Level::ReadCommitted,
+        Level::MonotonicAtomicView,
         Level::ReadAtomic,
         Level::Causal,
         Level::CausalConvergence,

@@ -4,10 +4,10 @@ use crate::History;
 use crate::history::{List, OperationId, Value, ValueId};
 use crate::verdict::{Anomaly, Edge};
 
-use super::Workload;
 use super::cycles::Cycle;
 use super::dependencies::{Dependency, Kind};
 use super::micro::{self, MicroOperations};
+use super::{NONE, Workload};
 
 pub(super) struct Teller<'a, 'h> {
     pub history: &'h History,
@@ -17,15 +17,23 @@ pub(super) struct Teller<'a, 'h> {
 
 impl Teller<'_, '_> {
     pub fn cycle(&self, cycle: &Cycle) -> Anomaly {
-        let edge = |step: &Dependency| Edge {
+        self.cycle_seen(cycle, |_| NONE)
+    }
+
+    /// A cycle in which somebody saw that one transaction came before another: `reader` tells who, of each such step.
+    pub fn cycle_seen(&self, cycle: &Cycle, reader: impl Fn(&Dependency) -> u32) -> Anomaly {
+        let readers: Vec<u32> = cycle.steps.iter().map(reader).collect();
+        let edge = |(step, reader): (&Dependency, &u32)| Edge {
             from: OperationId(step.from),
             to: OperationId(step.to),
             kind: step.kind.name(),
-            reason: self.reason(step),
+            reason: self.reason(step, *reader),
         };
-        let edges: Vec<Edge> = cycle.steps.iter().map(edge).collect();
-        let mut proof: Vec<OperationId> = edges.iter().map(|edge| edge.from).collect();
+        let edges: Vec<Edge> = cycle.steps.iter().zip(&readers).map(edge).collect();
+        let seers = readers.into_iter().filter(|reader| *reader != NONE).map(OperationId);
+        let mut proof: Vec<OperationId> = edges.iter().map(|edge| edge.from).chain(seers).collect();
         proof.sort_unstable();
+        proof.dedup();
         let reasons: Vec<&str> = edges.iter().map(|edge| edge.reason.as_str()).collect();
         let first = self.name(cycle.steps[0].from);
         let sentence = format!(
@@ -44,7 +52,7 @@ impl Teller<'_, '_> {
     }
 
     /// Why the one transaction came before the other.
-    fn reason(&self, step: &Dependency) -> String {
+    fn reason(&self, step: &Dependency, reader: u32) -> String {
         let (from, to) = (self.name(step.from), self.name(step.to));
         let verb = match self.workload {
             Workload::ListAppend => "appended",
@@ -72,7 +80,8 @@ impl Teller<'_, '_> {
                 format!("{from} read {read} from key {}, before {to} {verb} {written}", key())
             }
             Kind::Seen => format!(
-                "a transaction that saw {from} read key {} from {to}, though {from} wrote it too: {from} came before {to}",
+                "{} saw {from}, and yet read key {} from {to}, though {from} wrote it too: {from} came before {to}",
+                self.name(reader),
                 key()
             ),
             Kind::Onward => unreachable!("a walk is told between transactions"),

@@ -7,19 +7,18 @@
 //!   appended, never read   4         comes after all of them
 //! ```
 //!
-//! *Source:* Kingsbury & Alvaro (VLDB 2020), section 4. *Cost:* linear in the elements of all reads. A read of the longest list comes
-//! before each append that nobody read; of those, at most [`UNREAD`] are linked to each reader.
+//! *Source:* Kingsbury & Alvaro (VLDB 2020), section 4. *Cost:* linear in the elements of all reads. Each read of the longest
+//! list comes before each append that nobody read (`fans.rs`).
 
 use crate::History;
 use crate::history::{Item, List, OperationId, Outcome};
 
+use super::allowance::{Allowance, Late};
 use super::dependencies::{Dependency, Kind};
 use super::explain::listed;
+use super::fans::Fans;
 use super::micro::{self, MicroOperations};
 use super::{Found, Inferred, NONE, happened};
-
-/// So many unread appends of a key are put after each reader of its longest list.
-const UNREAD: usize = 64;
 
 /// What is known of a key.
 #[derive(Clone, Default)]
@@ -37,31 +36,25 @@ struct Key<'h> {
     aborted: usize,
     /// The appends that took effect and that nobody read.
     unread: Vec<u32>,
+    /// Transactions that read the whole of the longest list.
+    readers: Vec<u32>,
 }
 
-pub(super) fn infer(history: &History, micro: &MicroOperations<'_>) -> Inferred {
+pub(super) fn infer(history: &History, micro: &MicroOperations<'_>, allowance: &Allowance) -> Inferred {
     let mut lists = Lists {
         history,
         micro,
         keys: vec![Key::default(); micro.key_bound()],
         writer: rows_of_writes(micro),
         position: vec![NONE; micro.kind.len()],
+        happened: Vec::new(),
         found: Found::default(),
         dependencies: Vec::with_capacity(micro.kind.len()),
+        nodes: history.len() as u32,
     };
-    lists.longest_reads();
-    lists.orders();
-    let observed = lists.keys.iter().flat_map(|key| &key.order).filter(|write| **write != NONE);
-    let happened = happened(history, observed.map(|&write| lists.writer[write as usize]));
-    lists.positions(&happened);
-    for row in 0..micro.rows() {
-        for at in micro.of(row).filter(|&at| micro.kind[at] == micro::Kind::Read) {
-            lists.judge_read(row, at, &happened);
-        }
-    }
-    lists.overwrites(&happened);
-    lists.lost_updates();
-    Inferred { anomalies: lists.found.0, dependencies: lists.dependencies, happened }
+    let is_whole = lists.infer(allowance).is_ok();
+    let Lists { found, dependencies, happened, nodes, .. } = lists;
+    Inferred { anomalies: found.0, dependencies, happened, nodes, is_whole }
 }
 
 /// The transaction of each micro-operation.
@@ -81,14 +74,35 @@ struct Lists<'a, 'h> {
     writer: Vec<u32>,
     /// By write, its place in the order of its key.
     position: Vec<u32>,
+    happened: Vec<bool>,
     found: Found,
     dependencies: Vec<Dependency>,
+    nodes: u32,
 }
 
 impl<'h> Lists<'_, 'h> {
-    fn longest_reads(&mut self) {
+    fn infer(&mut self, allowance: &Allowance) -> Result<(), Late> {
+        self.longest_reads(allowance)?;
+        self.orders();
+        let observed = self.keys.iter().flat_map(|key| &key.order).filter(|write| **write != NONE);
+        self.happened = happened(self.history, observed.map(|&write| self.writer[write as usize]));
+        self.positions();
+        allowance.go_on(0)?;
+        for row in 0..self.micro.rows() {
+            allowance.go_on(row as usize)?;
+            for at in self.micro.of(row).filter(|&at| self.micro.kind[at] == micro::Kind::Read) {
+                self.judge_read(row, at);
+            }
+        }
+        self.overwrites();
+        self.lost_updates();
+        Ok(())
+    }
+
+    fn longest_reads(&mut self, allowance: &Allowance) -> Result<(), Late> {
         let micro = self.micro;
         for at in (0..micro.kind.len()).filter(|&at| micro.kind[at] == micro::Kind::Read) {
+            allowance.go_on(at)?;
             let list = micro.lists[micro.value[at] as usize];
             let key = &mut self.keys[micro.key[at] as usize];
             let (longer, shorter) =
@@ -113,6 +127,7 @@ impl<'h> Lists<'_, 'h> {
                 (key.longest, key.reader) = (list, row);
             }
         }
+        Ok(())
     }
 
     /// The writes behind the longest reads.
@@ -143,7 +158,7 @@ impl<'h> Lists<'_, 'h> {
     }
 
     /// What follows each position, and what nobody read.
-    fn positions(&mut self, happened: &[bool]) {
+    fn positions(&mut self) {
         for key in &mut self.keys {
             let length = key.order.len();
             key.next = vec![length as u32; length + 1];
@@ -151,7 +166,7 @@ impl<'h> Lists<'_, 'h> {
             for at in (0..length).rev() {
                 let write = key.order[at];
                 let row = if write == NONE { NONE } else { self.writer[write as usize] };
-                let is_there = row != NONE && happened[row as usize];
+                let is_there = row != NONE && self.happened[row as usize];
                 key.next[at] = if is_there { at as u32 } else { key.next[at + 1] };
                 if row != NONE && !is_there {
                     key.aborted = at;
@@ -160,13 +175,9 @@ impl<'h> Lists<'_, 'h> {
         }
         for at in 0..self.position.len() {
             let is_unread = self.micro.kind[at] == micro::Kind::Write && self.position[at] == NONE;
-            if is_unread && happened[self.writer[at] as usize] {
+            if is_unread && self.happened[self.writer[at] as usize] {
                 self.keys[self.micro.key[at] as usize].unread.push(at as u32);
             }
-        }
-        // Those that ended first reach the most through real time.
-        for key in &mut self.keys {
-            key.unread.sort_by_key(|&at| self.history.operation(OperationId(self.writer[at as usize])).completed());
         }
     }
 
@@ -176,10 +187,13 @@ impl<'h> Lists<'_, 'h> {
     }
 
     /// One read: what is wrong with it, and what came before and after it.
-    fn judge_read(&mut self, row: u32, at: usize, happened: &[bool]) {
-        let (history, micro) = (self.history, self.micro);
-        let id = micro.key[at];
-        let list = micro.lists[micro.value[at] as usize];
+    fn judge_read(&mut self, row: u32, at: usize) {
+        let id = self.micro.key[at];
+        let list = self.micro.lists[self.micro.value[at] as usize];
+        if self.keys[id as usize].is_flawed {
+            self.find_duplicates(row, id, list);
+        }
+        let (history, micro, happened) = (self.history, self.micro, &self.happened);
         let told = |what: &str| {
             let (one, name) = (index(history, row), micro.key_value(id));
             format!("transaction #{one} read {} from key {name}, {what}", listed(list))
@@ -253,13 +267,26 @@ impl<'h> Lists<'_, 'h> {
             }
             return;
         }
-        let unread = key.unread.iter().map(|&write| self.writer[write as usize]).filter(|&to| to != row);
-        self.dependencies.extend(unread.take(UNREAD).map(|to| Dependency {
-            from: row,
-            to,
-            kind: Kind::ReadWrite,
-            key: id,
-        }));
+        self.keys[id as usize].readers.push(row);
+    }
+
+    /// An element that is twice in a list which is no beginning of the longest: there it was not looked for yet.
+    fn find_duplicates(&mut self, row: u32, id: u32, list: List<'_>) {
+        if self.keys[id as usize].longest.starts_with(list) {
+            return;
+        }
+        let mut writes: Vec<u32> = list.iter().map(|element| self.write_of(id, element)).collect();
+        writes.retain(|&write| write != NONE);
+        writes.sort_unstable();
+        if let Some(pair) = writes.windows(2).find(|pair| pair[0] == pair[1]) {
+            let (one, name) = (index(self.history, row), self.micro.key_value(id));
+            self.found.add("duplicate-elements", &[row, self.writer[pair[0] as usize]], || {
+                format!(
+                    "transaction #{one} read {} from key {name}: an element twice that was appended once",
+                    listed(list)
+                )
+            });
+        }
     }
 
     /// Whether a read contradicts what came before it in its transaction; nothing if nothing was written before.
@@ -291,13 +318,13 @@ impl<'h> Lists<'_, 'h> {
     }
 
     /// Which append came after which, and what was appended to what had failed.
-    fn overwrites(&mut self, happened: &[bool]) {
+    fn overwrites(&mut self) {
         for id in 0..self.keys.len() as u32 {
             let key = &self.keys[id as usize];
             let (mut last, mut failed) = (NONE, NONE);
             for &write in key.order.iter().filter(|write| **write != NONE) {
                 let row = self.writer[write as usize];
-                if !happened[row as usize] {
+                if !self.happened[row as usize] {
                     failed = row;
                     continue;
                 }
@@ -315,15 +342,15 @@ impl<'h> Lists<'_, 'h> {
                 }
                 last = row;
             }
+            let mut unread: Vec<u32> = key.unread.iter().map(|&write| self.writer[write as usize]).collect();
+            unread.dedup();
             if last != NONE {
-                let unread = key.unread.iter().map(|&write| self.writer[write as usize]).filter(|&to| to != last);
-                self.dependencies.extend(unread.map(|to| Dependency {
-                    from: last,
-                    to,
-                    kind: Kind::WriteWrite,
-                    key: id,
-                }));
+                let others = unread.iter().filter(|to| **to != last);
+                let ww = |&to| Dependency { from: last, to, kind: Kind::WriteWrite, key: id };
+                self.dependencies.extend(others.map(ww));
             }
+            let mut fans = Fans { edges: &mut self.dependencies, nodes: &mut self.nodes };
+            fans.add(&key.readers, &unread, id);
         }
     }
 
@@ -340,9 +367,10 @@ impl<'h> Lists<'_, 'h> {
                 continue;
             }
             let mut first = before;
-            while micro.previous[first as usize] != NONE {
+            while micro.previous[first as usize] != NONE && micro.kind[first as usize] == micro::Kind::Read {
                 first = micro.previous[first as usize];
             }
+            // Behind an earlier append of its own it follows that one.
             if micro.kind[first as usize] != micro::Kind::Read {
                 continue;
             }

@@ -16,8 +16,7 @@ use super::NONE;
 use super::dependencies::{Dependency, Kind};
 
 /// The edges of real time among the transactions that happened, and how many nodes there are with the instants.
-pub(super) fn real_time(history: &History, happened: &[bool]) -> (Vec<Dependency>, u32) {
-    let mut nodes = history.len() as u32;
+pub(super) fn real_time(history: &History, happened: &[bool], mut nodes: u32) -> (Vec<Dependency>, u32) {
     if !history.has_real_time() {
         return (Vec::new(), nodes);
     }
@@ -63,16 +62,23 @@ pub(super) fn process(history: &History, happened: &[bool], mut nodes: u32) -> (
     by_process.extend(history.operations().filter(|o| happened[o.id().row()]).map(|o| (o.process(), o.id().0)));
     by_process.sort_unstable();
     let mut edges = Vec::with_capacity(3 * by_process.len());
-    let mut instant = None;
-    for pair in by_process.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-        let earlier = instant.filter(|(process, _)| *process == pair[0].0);
-        if let Some((_, earlier)) = earlier {
-            edges.push(onward(earlier, nodes));
+    for rows in by_process.chunk_by(|one, two| one.0 == two.0) {
+        let mut instant = None;
+        for (at, &(_, row)) in rows.iter().enumerate() {
+            if let Some(instant) = instant {
+                edges.push(onward(instant, row));
+            }
+            // What ended `info` may take effect later than what its process did next.
+            if at + 1 == rows.len() || history.operation(OperationId(row)).outcome() != Outcome::Ok {
+                continue;
+            }
+            if let Some(instant) = instant {
+                edges.push(onward(instant, nodes));
+            }
+            edges.push(Dependency { from: row, to: nodes, kind: Kind::Process, key: NONE });
+            instant = Some(nodes);
+            nodes += 1;
         }
-        edges.push(Dependency { from: pair[0].1, to: nodes, kind: Kind::Process, key: NONE });
-        edges.push(onward(nodes, pair[1].1));
-        instant = Some((pair[0].0, nodes));
-        nodes += 1;
     }
     (edges, nodes)
 }

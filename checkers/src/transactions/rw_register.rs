@@ -13,59 +13,51 @@
 //! A value that nobody wrote is a `garbage-read`, with one exception, which Elle makes too: if others write the key and nobody read nil
 //! from it, one unwritten value may be what it held before the history began.
 //!
-//! *Source:* Kingsbury & Alvaro (VLDB 2020), section 5. *Cost:* linear, but for readers times followers of one version: of the followers at
-//! most [`FOLLOWERS`] are linked to each reader, those that ended first.
+//! *Source:* Kingsbury & Alvaro (VLDB 2020), section 5. *Cost:* linear, with `linearizable_keys` times the clients that touch a key at once.
+
+use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
 use crate::History;
 use crate::history::{NEVER, OperationId, Outcome, ValueId};
 
+use super::allowance::{Allowance, Late};
 use super::components::components;
 use super::dependencies::{Dependency, Graph, Kind};
+use super::fans::Fans;
 use super::list_append::{index, lost_updates, outcome, rows_of_writes};
 use super::micro::{self, MicroOperations};
 use super::{Found, Inferred, NONE, Options, happened};
 
-/// So many followers of a version are put after each reader of it.
-const FOLLOWERS: usize = 64;
-
 /// The id of nil among the elements.
 const NIL: u32 = 0;
 
-pub(super) fn infer(history: &History, micro: &MicroOperations<'_>, options: &Options) -> Inferred {
+pub(super) fn infer(
+    history: &History,
+    micro: &MicroOperations<'_>,
+    options: &Options,
+    allowance: &Allowance,
+) -> Inferred {
     let writer = rows_of_writes(micro);
-    let reads = || (0..micro.kind.len()).filter(|&at| micro.kind[at] == micro::Kind::Read);
-    let read_writes = reads().filter_map(|at| micro.writer(micro.key[at], micro.value[at]));
+    let reads = (0..micro.kind.len()).filter(|&at| micro.kind[at] == micro::Kind::Read);
+    let read_writes = reads.filter_map(|at| micro.writer(micro.key[at], micro.value[at]));
     let happened = happened(history, read_writes.map(|write| writer[write as usize]));
+    let nil_is_written = (0..micro.key_bound() as u32).map(|key| micro.writer(key, NIL).is_some()).collect();
     let mut registers = Registers {
         history,
         micro,
         row: writer,
         happened,
+        nil_is_written,
         versions: Vec::new(),
         found: Found::default(),
         dependencies: Vec::with_capacity(micro.kind.len()),
+        nodes: history.len() as u32,
     };
-    registers.number_versions();
-    reads().for_each(|at| registers.judge_read(at));
-    registers.garbage();
-    let mut edges = Vec::new();
-    if options.wfr_keys {
-        registers.writes_follow_reads(&mut edges);
-    }
-    if options.sequential_keys {
-        registers.sequential(&mut edges);
-    }
-    if options.linearizable_keys && history.has_real_time() {
-        registers.linearizable(&mut edges);
-    }
-    edges.sort_unstable();
-    edges.dedup();
-    let cyclic = registers.cyclic_keys(&edges);
-    registers.depend(&edges, &cyclic);
-    registers.lost_updates();
-    Inferred { anomalies: registers.found.0, dependencies: registers.dependencies, happened: registers.happened }
+    let is_whole = registers.infer(options, allowance).is_ok();
+    let Registers { found, dependencies, happened, nodes, .. } = registers;
+    Inferred { anomalies: found.0, dependencies, happened, nodes, is_whole }
 }
 
 /// A value of a key.
@@ -84,16 +76,44 @@ struct Registers<'a, 'h> {
     /// By micro-operation.
     row: Vec<u32>,
     happened: Vec<bool>,
+    /// By key, whether somebody wrote nil: then nil tells neither the beginning nor whose write it is.
+    nil_is_written: Vec<bool>,
     /// Those that were read, or finally written by a transaction that happened.
     versions: Vec<Version>,
     found: Found,
     dependencies: Vec<Dependency>,
+    nodes: u32,
 }
 
 /// The first version comes before the second one, of the same key.
 type Edge = (u32, u32);
 
 impl Registers<'_, '_> {
+    fn infer(&mut self, options: &Options, allowance: &Allowance) -> Result<(), Late> {
+        self.number_versions();
+        for at in (0..self.micro.kind.len()).filter(|&at| self.micro.kind[at] == micro::Kind::Read) {
+            self.judge_read(at);
+        }
+        self.garbage();
+        self.lost_updates();
+        allowance.go_on(0)?;
+        let mut edges = Vec::new();
+        if options.wfr_keys {
+            self.writes_follow_reads(&mut edges);
+        }
+        if options.sequential_keys {
+            self.sequential(&mut edges);
+        }
+        if options.linearizable_keys && self.history.has_real_time() {
+            self.linearizable(&mut edges, allowance)?;
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let cyclic = self.cyclic_keys(&edges);
+        self.depend(&edges, &cyclic);
+        allowance.go_on(0)
+    }
+
     fn number_versions(&mut self) {
         let micro = self.micro;
         let mut ids: FxHashMap<u64, u32> = FxHashMap::default();
@@ -244,7 +264,7 @@ impl Registers<'_, '_> {
     }
 
     /// Among what touches a key, in the order of real time, without what follows from others.
-    fn linearizable(&self, edges: &mut Vec<Edge>) {
+    fn linearizable(&self, edges: &mut Vec<Edge>, allowance: &Allowance) -> Result<(), Late> {
         let touches = self.touches(&self.shown());
         for touches in touches.chunk_by(|one, two| one.0 == two.0) {
             let mut events: Vec<(u32, bool, usize)> = Vec::new();
@@ -256,21 +276,24 @@ impl Registers<'_, '_> {
                 }
             }
             events.sort_unstable();
-            // What ended last: everything else ended before one of these began.
-            let mut newest: Vec<usize> = Vec::new();
-            let mut before: Vec<Vec<usize>> = vec![Vec::new(); touches.len()];
-            for (_, begins, at) in events {
+            // What ended last, and when: everything else ended before one of these began.
+            let mut newest: VecDeque<(u32, usize)> = VecDeque::new();
+            let mut latest_begin = 0;
+            for (step, (position, begins, at)) in events.into_iter().enumerate() {
+                allowance.go_on(step)?;
                 if begins {
-                    before[at].clone_from(&newest);
-                    let followed = newest.iter().map(|&earlier| (touches[earlier].3, touches[at].2));
+                    let followed = newest.iter().map(|&(_, earlier)| (touches[earlier].3, touches[at].2));
                     edges.extend(followed.filter(|(one, two)| one != two));
-                } else {
-                    let known = std::mem::take(&mut before[at]);
-                    newest.retain(|earlier| !known.contains(earlier));
-                    newest.push(at);
+                    continue;
                 }
+                latest_begin = latest_begin.max(self.history.operation(OperationId(touches[at].1)).invoked());
+                while newest.front().is_some_and(|(ended, _)| *ended < latest_begin) {
+                    newest.pop_front();
+                }
+                newest.push_back((position, at));
             }
         }
+        Ok(())
     }
 
     /// Keys whose versions go round, with nil before all others.
@@ -281,10 +304,7 @@ impl Registers<'_, '_> {
         }
         let dependency = |(from, to): Edge| Dependency { from, to, kind: Kind::WriteWrite, key: NONE };
         let mut all: Vec<Dependency> = edges.iter().copied().map(dependency).collect();
-        let mut initial = vec![NONE; self.micro.key_bound()];
-        for (id, version) in self.versions.iter().enumerate().filter(|(_, version)| version.element == NIL) {
-            initial[version.key as usize] = id as u32;
-        }
+        let initial = self.initial();
         for (id, version) in self.versions.iter().enumerate().filter(|(_, version)| version.element != NIL) {
             if initial[version.key as usize] != NONE {
                 all.push(dependency((initial[version.key as usize], id as u32)));
@@ -309,15 +329,23 @@ impl Registers<'_, '_> {
         cyclic
     }
 
+    /// By key, the version with which it began; [`NONE`] if it is not known.
+    fn initial(&self) -> Vec<u32> {
+        let mut initial = vec![NONE; self.micro.key_bound()];
+        for (id, version) in (0..).zip(&self.versions) {
+            if version.element == NIL && !self.nil_is_written[version.key as usize] {
+                initial[version.key as usize] = id;
+            }
+        }
+        initial
+    }
+
     /// From the order of versions to the order of transactions.
     fn depend(&mut self, edges: &[Edge], cyclic: &[bool]) {
-        let (versions, history) = (&self.versions, self.history);
+        let initial = self.initial();
+        let versions = &mut self.versions;
         // By version, the writers of what follows it.
         let mut followers: Vec<Vec<u32>> = vec![Vec::new(); versions.len()];
-        let mut initial = vec![NONE; self.micro.key_bound()];
-        for (id, version) in versions.iter().enumerate().filter(|(_, version)| version.element == NIL) {
-            initial[version.key as usize] = id as u32;
-        }
         let written = |version: &&Version| version.element != NIL && version.writer != NONE;
         for version in versions.iter().filter(written) {
             let nil = initial[version.key as usize];
@@ -331,24 +359,22 @@ impl Registers<'_, '_> {
                 followers[one as usize].push(writer);
             }
         }
-        for (version, followers) in versions.iter().zip(&mut followers) {
+        for (version, followers) in versions.iter_mut().zip(&mut followers) {
             let key = version.key;
             if cyclic[key as usize] || followers.is_empty() {
                 continue;
             }
             followers.sort_unstable();
             followers.dedup();
-            followers.sort_by_key(|&row| history.operation(OperationId(row)).completed());
-            let after = |from: u32, kind: Kind| {
-                let others = followers.iter().filter(move |to| **to != from);
-                others.map(move |&to| Dependency { from, to, kind, key })
-            };
-            if version.writer != NONE && version.element != NIL {
-                self.dependencies.extend(after(version.writer, Kind::WriteWrite));
+            let from = version.writer;
+            if from != NONE && version.element != NIL {
+                let others = followers.iter().filter(|to| **to != from);
+                let ww = |&to| Dependency { from, to, kind: Kind::WriteWrite, key };
+                self.dependencies.extend(others.map(ww));
             }
-            for &reader in &version.readers {
-                self.dependencies.extend(after(reader, Kind::ReadWrite).take(FOLLOWERS));
-            }
+            version.readers.dedup();
+            let mut fans = Fans { edges: &mut self.dependencies, nodes: &mut self.nodes };
+            fans.add(&version.readers, followers, key);
         }
     }
 
@@ -362,7 +388,9 @@ impl Registers<'_, '_> {
             while micro.previous[first as usize] != NONE {
                 first = micro.previous[first as usize];
             }
-            if micro.kind[first as usize] == micro::Kind::Read && outcome(self.history, self.row[at]) == Outcome::Ok {
+            let is_ambiguous = micro.value[first as usize] == NIL && self.nil_is_written[micro.key[at] as usize];
+            let is_read = micro.kind[first as usize] == micro::Kind::Read && !is_ambiguous;
+            if is_read && outcome(self.history, self.row[at]) == Outcome::Ok {
                 updates.push((micro.key[at], micro.value[first as usize], self.row[at]));
             }
         }

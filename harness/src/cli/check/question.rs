@@ -246,7 +246,7 @@ impl Question {
                 if level.is_transactional() =>
             {
                 let options = &self.transactions;
-                let analysis = transactions::analyse(history, workload, options).map_err(|e| trouble(&e))?;
+                let analysis = transactions::analyse(history, workload, options, &budget).map_err(|e| trouble(&e))?;
                 let verdict = analysis.verdict(level);
                 answer.ruled_out = analysis.ruled_out;
                 answer.strongest = analysis.strongest;
