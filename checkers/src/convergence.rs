@@ -26,7 +26,8 @@ pub fn after_faults(history: &History) -> EventPosition {
 /// Decides whether the reads invoked at or after `quiet` agree, key by key. `unknown` if there are fewer than two of some key.
 ///
 /// Knows what `read`, `write` and `cas` do; where a key is changed by other functions, its reads must agree, whatever they answer.
-pub fn check(history: &History, quiet: EventPosition) -> Verdict {
+/// `initial` is what each key holds at first, beside nil.
+pub fn check(history: &History, initial: Option<&Value>, quiet: EventPosition) -> Verdict {
     let mut places: FxHashMap<Option<ValueId>, usize> = FxHashMap::default();
     let mut objects: Vec<Object<'_>> = Vec::new();
     for operation in history.operations() {
@@ -42,7 +43,7 @@ pub fn check(history: &History, quiet: EventPosition) -> Verdict {
         let quiet = object.quiet;
         object.reads.retain(|read| read.invoked() >= quiet);
         let place = object.key.map_or("the object".to_owned(), |key| format!("key {}", history.value(key)));
-        match object.judge(history, &place) {
+        match object.judge(history, initial, &place) {
             Err(reason) => undecided = undecided.or(Some(reason)),
             Ok(anomaly) => anomalies.extend(anomaly),
         }
@@ -64,6 +65,8 @@ struct Object<'a> {
     quiet: EventPosition,
     /// A write of unknown outcome that began after healing.
     uncertain: Option<Operation<'a>>,
+    /// What writes of unknown outcome that began before may still write; nothing is known of what strange ones do.
+    loose: Vec<Option<ValueId>>,
     /// Those invoked when all was healed.
     reads: Vec<Operation<'a>>,
     /// What may have been written, and when the first such write began.
@@ -86,6 +89,7 @@ impl<'a> Object<'a> {
             Outcome::Info if operation.invoked() >= healed => self.uncertain = self.uncertain.or(Some(operation)),
             Outcome::Info => {}
         }
+        let is_loose = operation.outcome() == Outcome::Info;
         let new = match (operation.function(), operation.argument().as_pair()) {
             ("write", _) => Some(operation.argument_id()),
             // What nobody read and nobody else wrote has no id of its own, and cannot be answered.
@@ -95,13 +99,16 @@ impl<'a> Object<'a> {
                 None
             }
         };
+        if is_loose && (new.is_some() || self.is_strange) {
+            self.loose.push(new);
+        }
         if let Some(new) = new {
             self.written.entry(new).or_insert(operation.invoked());
         }
     }
 
     /// What is wrong, or why nobody knows.
-    fn judge(&self, history: &History, place: &str) -> Result<Option<Anomaly>, String> {
+    fn judge(&self, history: &History, initial: Option<&Value>, place: &str) -> Result<Option<Anomaly>, String> {
         if let Some(write) = self.uncertain {
             let (process, index) = (write.process(), write.index());
             return Err(format!(
@@ -111,17 +118,25 @@ impl<'a> Object<'a> {
         let values: FxHashSet<ValueId> = self.reads.iter().map(|read| read.result_id()).collect();
         let may_be = |read: &Operation<'_>| {
             let written = self.written.get(&read.result_id()).is_some_and(|began| *began < read.completed());
-            self.is_strange || *read.result() == Value::Nil || written
+            self.is_strange || *read.result() == Value::Nil || Some(read.result()) == initial || written
         };
-        let first = self.reads.first();
         let told = |read: &Operation<'_>| format!("process {} read {}", read.process(), read.result());
-        if let (Some(first), Some(other)) =
-            (first, self.reads.iter().find(|r| Some(r.result_id()) != first.map(|f| f.result_id())))
+        // What a write of unknown outcome wrote may come at any time.
+        let is_firm =
+            |read: &&Operation<'_>| self.loose.iter().all(|new| new.is_some_and(|new| new != read.result_id()));
+        let mut firm = self.reads.iter().filter(is_firm);
+        if let Some(first) = firm.next()
+            && let Some(other) = firm.find(|read| read.result_id() != first.result_id())
         {
             let rest =
                 if values.len() > 2 { format!("; in all, there were {} answers", values.len()) } else { String::new() };
             let sentence = format!("after healing, {} from {place} and {}{rest}", told(first), told(other));
             return Ok(Some(anomaly("divergence", &[*first, *other], sentence)));
+        }
+        if values.len() > 1 {
+            return Err(format!(
+                "answers from {place} differ after healing, and a write of unknown outcome may have come late"
+            ));
         }
         if let Some(garbage) = self.reads.iter().find(|read| !may_be(read)) {
             let sentence = format!(
@@ -159,7 +174,7 @@ mod tests {
             let kind = if value == "info" { "info" } else { "ok" };
             text += &line(process, kind, "read", if value == "info" { "null" } else { value });
         }
-        check(&read("test", text.as_bytes()).unwrap(), 2)
+        check(&read("test", text.as_bytes()).unwrap(), None, 2)
     }
 
     #[test]
@@ -174,7 +189,7 @@ mod tests {
             format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n")
         };
         let text: String = lines.iter().map(line).collect();
-        check(&read("test", text.as_bytes()).unwrap(), 0)
+        check(&read("test", text.as_bytes()).unwrap(), None, 0)
     }
 
     #[test]

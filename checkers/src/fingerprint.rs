@@ -119,7 +119,7 @@ impl Fingerprint {
 
     /// Whether a level, or one that implies it, was found to hold.
     pub fn holds(&self, level: Level) -> bool {
-        self.valid().any(|held| held.implies(level))
+        !self.is_ruled_out(level) && self.valid().any(|held| held.implies(level))
     }
 
     /// Whether a level, or one that it implies, is broken.
@@ -148,7 +148,9 @@ impl Fingerprint {
     /// What was not decided, and why.
     pub fn undecided(&self) -> impl Iterator<Item = (Level, &Undecided)> {
         self.decided.iter().filter_map(|(level, verdict)| match verdict {
-            Verdict::Unknown(undecided) => Some((*level, undecided)),
+            Verdict::Unknown(undecided) if !self.holds(*level) && !self.is_ruled_out(*level) => {
+                Some((*level, undecided))
+            }
             _ => None,
         })
     }

@@ -208,7 +208,7 @@ pub fn weakest_ruled_out(anomaly: &str) -> &'static [Level] {
         "internal" => &[ReadAtomic],
         // Whichever order the versions have, there is a G-single or a circle of what was read and overwritten.
         "fractured-read" => &[ReadAtomic, ConsistentView, RepeatableRead],
-        "non-monotonic-read" => &[MonotonicAtomicView, ConsistentView],
+        "non-monotonic-read" => &[MonotonicAtomicView, MonotonicView, MonotonicSnapshotRead],
         "lost-update" | "G-cursor" => &[CursorStability, UpdateAtomic, Sequential],
         "fractured-update" => &[UpdateAtomic, Sequential],
         "G-update" => &[UpdateSerializable, Sequential],

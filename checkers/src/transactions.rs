@@ -157,6 +157,24 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// Which levels fall, and which are left.
+    fn rank(&mut self) {
+        self.ruled_out = levels::ruled_out(self.anomalies.iter().map(|anomaly| anomaly.name));
+        self.open.retain(|level| !self.ruled_out.contains(level));
+        for (level, above) in BETWEEN {
+            let falls = |level: &Level| self.ruled_out.contains(level) || self.open.contains(level);
+            if !falls(&level) && above.iter().all(falls) {
+                self.open.push(level);
+                self.undecided.get_or_insert_with(|| Undecided {
+                    reason: "what it allows and the level above it forbids is not told apart here".to_owned(),
+                });
+            }
+        }
+        let is_left =
+            |level: &Level| level.is_transactional() && !self.ruled_out.contains(level) && !self.open.contains(level);
+        self.strongest = levels::strongest(&Level::ALL.into_iter().filter(is_left).collect::<Vec<_>>());
+    }
+
     /// Whether the history satisfies a level, as far as was found: `invalid` exactly when an anomaly rules it out, `unknown` when only
     /// one that was not looked for might.
     pub fn verdict(&self, level: Level) -> Verdict {
@@ -242,16 +260,22 @@ pub fn analyse(
                 anomalies.extend(more.iter().map(|cycle| teller.cycle(cycle)));
             }
         } else {
-            allowance.skip(ALL, "time ran out while the reads were compared".to_owned());
+            allowance.skip(ALL, "time ran out while the reads were compared: expected more time".to_owned());
         }
     }
     let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
     let (open, undecided) = allowance.left_open(&ruled_out);
-    let is_left = |level: &Level| level.is_transactional() && !ruled_out.contains(level) && !open.contains(level);
-    let left: Vec<Level> = Level::ALL.into_iter().filter(is_left).collect();
-    let strongest = levels::strongest(&left);
-    Ok(Analysis { anomalies, ruled_out, open, strongest, no_dependency, undecided })
+    let mut analysis = Analysis { anomalies, open, no_dependency, undecided, ..Analysis::default() };
+    analysis.rank();
+    Ok(analysis)
 }
+
+/// Levels that nothing in particular is looked for, each with those above it by which it is known to stand.
+const BETWEEN: [(Level, &[Level]); 3] = [
+    (Level::MonotonicView, &[Level::ConsistentView]),
+    (Level::MonotonicSnapshotRead, &[Level::SnapshotIsolation]),
+    (Level::ForwardConsistentView, &[Level::SnapshotIsolation, Level::UpdateSerializable]),
+];
 
 /// All levels of transactions imply this one.
 const ALL: &[Level] = &[Level::ReadUncommitted];

@@ -157,7 +157,9 @@ fn agrees_with_the_definition(workload: Workload) {
 fn is_consistent(analysis: &Analysis, text: &str) {
     for level in Level::ALL.into_iter().filter(|level| level.is_transactional()) {
         let is_out = analysis.ruled_out.contains(&level);
-        assert_eq!(analysis.verdict(level) != Verdict::Valid, is_out, "{level:?}\n{text}");
+        let verdict = analysis.verdict(level);
+        assert_eq!(matches!(verdict, Verdict::Invalid(_)), is_out, "{level:?}\n{text}");
+        assert_eq!(verdict == Verdict::Valid, !is_out && !analysis.open.contains(&level), "{level:?}\n{text}");
         for weaker in Level::ALL.into_iter().filter(|weaker| level.implies(*weaker)) {
             assert!(is_out || !analysis.ruled_out.contains(&weaker), "{level:?} stands without {weaker:?}\n{text}");
         }

@@ -56,7 +56,7 @@ enum Format {
 enum Command {
     /// Runs a system under faults and judges it; with no SYSTEM, the default suite
     Run(RunArguments),
-    /// Decides whether recorded histories are linearizable
+    /// Decides which guarantees recorded histories satisfy: linearizable, serializable, causal …
     Check(CheckArguments),
     /// Runs a recorded plan again, and compares byte for byte
     Replay(ReplayArguments),

@@ -128,7 +128,7 @@ fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprin
         fingerprint.add(Level::Prefix, verdict);
     }
     if let Some(quiet) = happened.quiet {
-        fingerprint.add(Level::Eventual, convergence::check(&happened.history, quiet));
+        fingerprint.add(Level::Eventual, convergence::check(&happened.history, None, quiet));
     }
     fingerprint
 }
@@ -148,7 +148,8 @@ fn broken<'a>(fingerprint: &'a Fingerprint, mode: &Mode) -> Vec<(Level, Vec<&'a 
         told.push((level, if own.is_empty() { below.collect() } else { own.iter().collect() }));
     }
     for (level, anomaly) in just_above {
-        if level != Level::Prefix && told.iter().all(|(_, others)| !others.contains(&anomaly)) {
+        let is_claimed = mode.claims.iter().any(|claim| claim.implies(level));
+        if !is_claimed && told.iter().all(|(_, others)| !others.contains(&anomaly)) {
             told.push((level, vec![anomaly]));
         }
     }

@@ -48,7 +48,7 @@ impl Allowance {
     /// Whether a phase may begin that holds about so many bytes; if not, it is noted that what it looks for may be there.
     pub fn may_begin(&mut self, phase: &str, bytes: usize, weakest: &'static [Level]) -> bool {
         let reason = if self.is_late() {
-            format!("time ran out before {phase}")
+            format!("time ran out before {phase}: expected more time")
         } else if bytes as u64 > self.bytes {
             format!("{phase} would hold about {} MB: more than the budget of memory", bytes >> 20)
         } else {
@@ -66,7 +66,9 @@ impl Allowance {
     /// Notes that the search for an anomaly was given up.
     pub fn skip_anomaly(&mut self, name: &'static str, visits: u64) {
         let why = if self.is_late() { "time ran out".to_owned() } else { format!("{visits} edges had been looked at") };
-        let reason = format!("the search for {name}, in a component that may hold one, was given up when {why}");
+        let reason = format!(
+            "the search for {name}, in a component that may hold one, was given up when {why}: expected more time"
+        );
         self.skip(weakest_ruled_out(name), reason);
     }
 
@@ -85,7 +87,6 @@ impl Allowance {
             .filter(|level| relevant.iter().any(|(weakest, _)| is_open(level, weakest)))
             .collect();
         let reasons: Vec<&str> = relevant.iter().map(|(_, reason)| reason.as_str()).collect();
-        let reason = format!("{}; expected a larger budget of time or memory", reasons.join("; "));
-        (open, Some(Undecided { reason }))
+        (open, Some(Undecided { reason: reasons.join("; ") }))
     }
 }

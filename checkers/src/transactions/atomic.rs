@@ -87,6 +87,10 @@ pub(super) fn find(
     anomalies
 }
 
+/// Of so many reads of one key by one transaction each is compared: of more only the last ones, which keeps a transaction that reads a key
+/// thousands of times, and is shown something else each time, from costing the square of that.
+const READS_OF_A_KEY: usize = 16;
+
 /// Transactions of more writes than this are looked up in, not gone through.
 const LARGE: usize = 16;
 
@@ -196,9 +200,9 @@ impl Reads<'_, '_> {
         if reader != row {
             return;
         }
-        loop {
+        // Whoever reads a key several times may be shown something else each time.
+        for _ in 0..READS_OF_A_KEY {
             self.compare_read(row, seen, writer, at, from);
-            // Whoever reads a key several times may be shown something else each time.
             let before = self.micro.previous[at];
             if before == NONE || !self.is_outer[before as usize] {
                 return;

@@ -10,6 +10,8 @@
 //! *Source:* Kingsbury & Alvaro (VLDB 2020), section 4. *Cost:* linear in the elements of all reads. Each read of the longest
 //! list comes before each append that nobody read (`fans.rs`).
 
+use rustc_hash::FxHashMap;
+
 use crate::History;
 use crate::history::{Item, List, OperationId, Outcome};
 
@@ -153,7 +155,25 @@ impl<'h> Lists<'_, 'h> {
                 }
                 order.push(write);
             }
+            self.follow_own(id as u32, &order);
             self.keys[id].order = order;
+        }
+    }
+
+    /// What one transaction appended must stand as it appended it.
+    fn follow_own(&mut self, id: u32, order: &[u32]) {
+        let mut last: FxHashMap<u32, u32> = FxHashMap::default();
+        for &write in order.iter().filter(|&&write| write != NONE) {
+            let writer = self.writer[write as usize];
+            if last.insert(writer, write).is_some_and(|before| before > write) {
+                let reader = self.keys[id as usize].reader;
+                let (one, two) = (index(self.history, reader), index(self.history, writer));
+                let name = self.micro.key_value(id);
+                self.found.add("incompatible-order", &[reader, writer], || {
+                    format!("transaction #{one} read from key {name} what #{two} appended in another order than it did")
+                });
+                return;
+            }
         }
     }
 

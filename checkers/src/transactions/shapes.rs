@@ -79,6 +79,9 @@ type Place = usize;
 fn fractured_update(cyclic: &Cyclic, allowance: &mut Allowance) -> Option<Cycle> {
     let (graph, original) = cyclic.part(&[Kind::WriteWrite, Kind::ReadWrite])?;
     let edges = graph.edges(0).start..graph.edges(graph.nodes() as u32 - 1).end;
+    if !allowance.may_begin("the search for fractured updates", 24 * edges.len(), weakest_ruled_out(FRACTURED)) {
+        return None;
+    }
     let mut reached = vec![NONE; 2 * edges.len()];
     let mut by: Vec<Place> = vec![Place::MAX; 2 * edges.len()];
     let (mut round, mut visits) = (0, 0_u64);
@@ -100,6 +103,10 @@ fn fractured_update(cyclic: &Cyclic, allowance: &mut Allowance) -> Option<Cycle>
                 }
                 for next in graph.edges(node) {
                     visits += 1;
+                    if visits.is_multiple_of(1 << 16) && allowance.is_late() {
+                        allowance.skip_anomaly(FRACTURED, visits);
+                        return None;
+                    }
                     let leaves = match graph.kind(next) {
                         Kind::Onward => has_left,
                         Kind::WriteWrite if has_left && graph.key(next) != graph.key(edge) => continue,

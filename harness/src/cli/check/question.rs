@@ -6,7 +6,9 @@ use clap::Args;
 use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::invariants::{self, Invariant};
 use shakedown_checkers::transactions::{self, Workload};
-use shakedown_checkers::{Budget, History, Level, ModelName, Value, causal, convergence, linearizability};
+use shakedown_checkers::{
+    Budget, History, Level, ModelName, Value, Verdict, causal, convergence, levels, linearizability,
+};
 
 use super::answer::Answer;
 use crate::cli::{CheckArguments, Trouble, unknown};
@@ -62,9 +64,12 @@ impl About {
     }
 
     /// What is asked of it where nothing is.
-    fn usual(self) -> Consistency {
+    fn usual(self, has_real_time: bool) -> Consistency {
         match self {
             About::Subject(Subject::Objects(_)) => Consistency::Level(Level::Linearizable),
+            About::Subject(Subject::Transactions(_)) if !has_real_time => {
+                Consistency::Level(Level::StrongSessionSerializable)
+            }
             About::Subject(Subject::Transactions(_)) => Consistency::Level(Level::StrictSerializable),
             About::Invariant(_) => Consistency::Invariant,
         }
@@ -178,7 +183,7 @@ impl Question {
             },
         };
         if let Some(about) = about {
-            question.consistency_of(about)?;
+            question.consistency_of(about, true)?;
         }
         Ok(question)
     }
@@ -199,12 +204,17 @@ impl Question {
 
     /// The name of what was asked for; where nothing was, of what is most likely meant.
     pub fn consistency(&self) -> &'static str {
-        let usual = self.about.map_or(Consistency::Level(Level::Linearizable), About::usual);
+        let usual = self.about.map_or(Consistency::Level(Level::Linearizable), |about| about.usual(true));
         self.consistency.unwrap_or(usual).name()
     }
 
-    fn consistency_of(&self, about: About) -> Result<Consistency, Trouble> {
-        let consistency = self.consistency.unwrap_or(about.usual());
+    fn consistency_of(&self, about: About, has_real_time: bool) -> Result<Consistency, Trouble> {
+        let consistency = self.consistency.unwrap_or(about.usual(has_real_time));
+        let is_nil = self.initial.as_ref().is_none_or(|initial| *initial == Value::Nil);
+        if let (About::Subject(Subject::Transactions(workload)), false) = (about, is_nil) {
+            let name = workload.name();
+            return Err(Trouble(format!("--initial: registers and lists of {name} are empty at first: expected none")));
+        }
         if about.allows(consistency) {
             return Ok(consistency);
         }
@@ -220,7 +230,7 @@ impl Question {
             Some(about) => about,
             None => self.guess(&history).map_err(|error| trouble(&error.0))?,
         };
-        let consistency = self.consistency_of(about).map_err(|error| trouble(&error.0))?;
+        let consistency = self.consistency_of(about, history.has_real_time()).map_err(|error| trouble(&error.0))?;
         let initial = self.initial.as_ref();
         let mut answer = Answer::of(file, self, history, about.name(), consistency.name());
         let history = &answer.history;
@@ -240,17 +250,34 @@ impl Question {
                 answer.rank(Level::Linearizable, verdict);
             }
             (About::Subject(Subject::Objects(_)), Consistency::Level(Level::Eventual)) => {
-                answer.rank(Level::Eventual, convergence::check(history, convergence::after_faults(history)));
+                answer.rank(Level::Eventual, convergence::check(history, initial, convergence::after_faults(history)));
             }
             (About::Subject(Subject::Transactions(workload)), Consistency::Level(level))
                 if level.is_transactional() =>
             {
                 let options = &self.transactions;
                 let analysis = transactions::analyse(history, workload, options, &budget).map_err(|e| trouble(&e))?;
-                let verdict = analysis.verdict(level);
+                answer.verdict = analysis.verdict(level);
                 answer.ruled_out = analysis.ruled_out;
                 answer.strongest = analysis.strongest;
-                answer.verdict = verdict;
+                // Where sessions are all that orders anything, what they saw decides: causal convergence must hold where it is implied.
+                let implied = Level::CausalConvergence;
+                let is_implied = workload == Workload::RwRegister && level.implies(implied) && !history.has_real_time();
+                if is_implied && answer.verdict == Verdict::Valid {
+                    let sessions = causal::check(history, implied, initial, budget).map_err(|e| trouble(&e))?;
+                    if let Verdict::Invalid(_) = sessions {
+                        answer.ruled_out.extend(Level::ALL.into_iter().filter(|level| level.implies(implied)));
+                        answer.ruled_out.sort_unstable();
+                        answer.ruled_out.dedup();
+                        let left = Level::ALL.into_iter().filter(|level| {
+                            level.is_transactional()
+                                && !answer.ruled_out.contains(level)
+                                && !analysis.open.contains(level)
+                        });
+                        answer.strongest = levels::strongest(&left.collect::<Vec<_>>());
+                        answer.verdict = sessions;
+                    }
+                }
             }
             (About::Subject(_), Consistency::Level(level)) => {
                 let verdict = causal::check(history, level, initial, budget).map_err(|e| trouble(&e))?;
@@ -282,7 +309,7 @@ impl Question {
             }),
             // Of a history in which nothing was done, every model says the same.
             _ if history.is_empty() => Ok(About::objects(ModelName::Register)),
-            Some(Consistency::Level(_)) => objects(history),
+            Some(Consistency::Level(_)) => transactions().map_or_else(|| objects(history), Ok),
             Some(Consistency::Fingerprint) => transactions().map_or_else(|| objects(history), Ok),
             None => {
                 let before = || Invariant::guess_before_models(history).map(About::Invariant);
