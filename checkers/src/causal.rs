@@ -89,28 +89,35 @@ fn find(level: Level, sessions: &Sessions, limits: &Limits, found: &mut Vec<Foun
 /// # Errors
 /// If an operation is none of a register, or of a transaction on registers.
 pub fn check(history: &History, level: Level, initial: Option<&Value>, budget: Budget) -> Result<Verdict, DoesNotFit> {
-    Ok(check_all(history, &[level], initial, budget)?.swap_remove(0))
+    Ok(Case::of(history, initial, budget)?.check(level))
 }
 
-/// Decides several levels of one history, which is compiled once.
-///
-/// # Errors
-/// If an operation is none of a register, or of a transaction on registers.
-pub fn check_all(
-    history: &History,
-    levels: &[Level],
-    initial: Option<&Value>,
+/// A history of which several levels are asked: it is compiled once.
+pub struct Case<'h> {
+    history: &'h History,
+    /// Nothing, and why, if the budget ran out over it.
+    compiled: Result<Compiled, Undecided>,
     budget: Budget,
-) -> Result<Vec<Verdict>, DoesNotFit> {
-    let limits = Limits::of(&budget);
-    let compiled = match compile::compile(history, initial.unwrap_or(&Value::Nil), &limits)? {
-        Ok(compiled) => compiled,
-        Err(over) => {
-            let undecided = Undecided { reason: over.reason() };
-            return Ok(levels.iter().map(|_| Verdict::Unknown(undecided.clone())).collect());
+}
+
+impl<'h> Case<'h> {
+    /// Compiles it, as [`check`] does.
+    ///
+    /// # Errors
+    /// If an operation is none of a register, or of a transaction on registers.
+    pub fn of(history: &'h History, initial: Option<&Value>, budget: Budget) -> Result<Case<'h>, DoesNotFit> {
+        let compiled = compile::compile(history, initial.unwrap_or(&Value::Nil), &Limits::of(&budget))?;
+        let compiled = compiled.map_err(|over| Undecided { reason: over.reason() });
+        Ok(Case { history, compiled, budget })
+    }
+
+    /// Decides one level, as [`check`] does.
+    pub fn check(&self, level: Level) -> Verdict {
+        match &self.compiled {
+            Ok(compiled) => judge(self.history, compiled, level, &self.budget),
+            Err(undecided) => Verdict::Unknown(undecided.clone()),
         }
-    };
-    Ok(levels.iter().map(|&level| judge(history, &compiled, level, &budget)).collect())
+    }
 }
 
 /// How many configurations each check of the few operations of an explanation may take.

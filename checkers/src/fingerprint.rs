@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::history::Value;
 use crate::levels::{self, Level};
 use crate::model::{self, ModelName};
-use crate::transactions::{self, Workload};
+use crate::transactions::{self, Analysis, Workload};
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 use crate::{History, causal, linearizability};
 
@@ -76,11 +76,7 @@ pub fn take(
         }
         Subject::Transactions(workload) => {
             let analysis = transactions::analyse(history, workload, options, &budget)?;
-            let decided =
-                |level: &Level| level.is_transactional() && (history.has_real_time() || !level.is_about_real_time());
-            for level in Level::ALL.into_iter().filter(decided) {
-                fingerprint.add(level, analysis.verdict(level));
-            }
+            fingerprint.add_analysis(history, &analysis);
             if workload == Workload::RwRegister {
                 fingerprint.add_sessions(history, initial, budget)?;
             }
@@ -99,12 +95,27 @@ impl Fingerprint {
     ) -> Result<(), model::DoesNotFit> {
         // That nothing rules out a level of transactions is less than that it holds.
         let holds = |known: &Self, level| known.valid().any(|held| !held.is_transactional() && held.implies(level));
+        let mut case = None;
         for level in causal::DECIDED {
-            if !holds(self, level) && !self.is_ruled_out(level) {
-                self.add(level, causal::check(history, level, initial, budget)?);
+            if holds(self, level) || self.is_ruled_out(level) {
+                continue;
             }
+            let case = match &case {
+                Some(case) => case,
+                None => case.insert(causal::Case::of(history, initial, budget)?),
+            };
+            self.add(level, case.check(level));
         }
         Ok(())
+    }
+
+    /// Adds what an analysis says of each level of transactions; of real time only where the history holds it.
+    pub fn add_analysis(&mut self, history: &History, analysis: &Analysis) {
+        let decided =
+            |level: &Level| level.is_transactional() && (history.has_real_time() || !level.is_about_real_time());
+        for level in Level::ALL.into_iter().filter(decided) {
+            self.add(level, analysis.verdict(level));
+        }
     }
 
     /// Adds what was judged elsewhere: convergence, or what a system knows about itself.

@@ -172,14 +172,7 @@ impl<'a> Schedule<'a> {
             }
         }
         after_starts.pop();
-        let mut reads_of = vec![0_u32; sessions.write_slots()];
-        let mut left = vec![0_u32; sessions.keys()];
-        for read in (0..sessions.len() as Node).flat_map(|node| sessions.reads(node)) {
-            match read.source {
-                NONE => left[read.key as usize] += 1,
-                source => reads_of[sessions.write_slot(source, read.key)] += 1,
-            }
-        }
+        let (reads_of, left) = sessions.readers_of_writes();
         Schedule {
             sessions,
             saturated,

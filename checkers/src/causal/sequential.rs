@@ -105,19 +105,12 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(sessions: &'a Sessions, saturated: &'a Saturated) -> Search<'a> {
-        let keys = sessions.keys();
-        let (mut left, mut left_initial) = (vec![0; sessions.write_slots()], vec![0; keys]);
-        for read in (0..sessions.len() as Node).flat_map(|node| sessions.reads(node)) {
-            match read.source {
-                NONE => left_initial[read.key as usize] += 1,
-                source => left[sessions.write_slot(source, read.key)] += 1,
-            }
-        }
+        let (left, left_initial) = sessions.readers_of_writes();
         Search {
             sessions,
             relation: Relation::causal(sessions).with(&saturated.edges),
             next: sessions.starts[..sessions.count()].to_vec(),
-            holds: vec![NONE; keys],
+            holds: vec![NONE; sessions.keys()],
             left,
             left_initial,
             done: Vec::new(),

@@ -156,6 +156,18 @@ impl Sessions {
         self.writes.len()
     }
 
+    /// How many reads there are of each [write](Sessions::write_slot), and of the initial value of each key.
+    pub fn readers_of_writes(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut of_writes, mut of_initial) = (vec![0; self.write_slots()], vec![0; self.keys()]);
+        for read in (0..self.len() as Node).flat_map(|node| self.reads(node)) {
+            match read.source {
+                NONE => of_initial[read.key as usize] += 1,
+                source => of_writes[self.write_slot(source, read.key)] += 1,
+            }
+        }
+        (of_writes, of_initial)
+    }
+
     /// The name that the key was built with.
     pub fn key_name(&self, key: u32) -> u32 {
         self.key_names[key as usize]

@@ -17,7 +17,6 @@ mod queue;
 mod saga;
 mod sets;
 mod sound;
-mod speed;
 mod staleness;
 mod unique_ids;
 mod workloads;

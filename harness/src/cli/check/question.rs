@@ -7,7 +7,7 @@ use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::invariants::{self, Invariant};
 use shakedown_checkers::transactions::{self, Workload};
 use shakedown_checkers::{
-    Budget, History, Level, ModelName, Value, Verdict, causal, convergence, levels, linearizability,
+    Budget, Fingerprint, History, Level, ModelName, Value, Verdict, causal, convergence, linearizability,
 };
 
 use super::answer::Answer;
@@ -258,26 +258,23 @@ impl Question {
                 let options = &self.transactions;
                 let analysis = transactions::analyse(history, workload, options, &budget).map_err(|e| trouble(&e))?;
                 answer.verdict = analysis.verdict(level);
-                answer.ruled_out = analysis.ruled_out;
-                answer.strongest = analysis.strongest;
                 // Where sessions are all that orders anything, what they saw decides: causal convergence must hold where it is implied.
                 let implied = Level::CausalConvergence;
                 let is_implied = workload == Workload::RwRegister && level.implies(implied) && !history.has_real_time();
                 if is_implied && answer.verdict == Verdict::Valid {
                     let sessions = causal::check(history, implied, initial, budget).map_err(|e| trouble(&e))?;
                     if let Verdict::Invalid(_) = sessions {
-                        answer.ruled_out.extend(Level::ALL.into_iter().filter(|level| level.implies(implied)));
-                        answer.ruled_out.sort_unstable();
-                        answer.ruled_out.dedup();
-                        let left = Level::ALL.into_iter().filter(|level| {
-                            level.is_transactional()
-                                && !answer.ruled_out.contains(level)
-                                && !analysis.open.contains(level)
-                        });
-                        answer.strongest = levels::strongest(&left.collect::<Vec<_>>());
+                        let mut known = Fingerprint::default();
+                        known.add_analysis(history, &analysis);
+                        known.add(implied, sessions.clone());
+                        answer.ruled_out = known.ruled_out();
+                        answer.strongest = known.strongest();
                         answer.verdict = sessions;
+                        return Ok(answer);
                     }
                 }
+                answer.ruled_out = analysis.ruled_out;
+                answer.strongest = analysis.strongest;
             }
             (About::Subject(_), Consistency::Level(level)) => {
                 let verdict = causal::check(history, level, initial, budget).map_err(|e| trouble(&e))?;

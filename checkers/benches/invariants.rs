@@ -1,12 +1,18 @@
-//! How long a million operations take: `cargo test --release --test invariants -- --ignored --nocapture million`.
+//! What the rules of workloads cost, on histories in memory: a million operations, a tenth of that where each reads a hundred elements or
+//! twenty keys. `right` histories break nothing; the others are wrong, or right, in the way that costs most.
 
-use std::time::Instant;
+use std::hint::black_box;
 
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shakedown_checkers::Value;
 use shakedown_checkers::invariants::atomic_commitment::{self, Event};
 use shakedown_checkers::invariants::{self, Invariant, Options, saga};
 
-use super::histories::{Chance, list, number, sequence};
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/invariants/histories.rs"]
+mod histories;
+
+use histories::{Chance, list, number, sequence};
 
 const OPERATIONS: usize = 1_000_000;
 
@@ -95,42 +101,41 @@ fn hard() -> Vec<(&'static str, Invariant, Operations)> {
     ]
 }
 
-#[test]
-#[ignore = "it tells times, and proves nothing"]
-fn a_million_operations_of_the_worst_kind() {
-    for (what, invariant, ops) in hard() {
+fn judged(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("invariants");
+    group.sample_size(10);
+    let right = Invariant::ALL.map(|invariant| ("right", invariant, long(invariant)));
+    for (what, invariant, ops) in right.into_iter().chain(hard()) {
+        let options = Options { linearizable: true, ..Options::default() };
+        let bounded = Options { max_versions: Some(0), ..options.clone() };
+        let options = if what == "right" { options } else { bounded };
         let history = sequence(&ops);
-        let begun = Instant::now();
-        let options = Options { linearizable: true, max_versions: Some(0), ..Options::default() };
-        let report = invariants::judge(&history, invariant, &options).expect("it fits");
-        let (name, word) = (invariant.name(), report.verdict.word());
-        eprintln!("{name}, {what}: {} operations, {word} in {:.2} s", history.len(), begun.elapsed().as_secs_f64());
+        group.throughput(Throughput::Elements(history.len() as u64));
+        group.bench_function(BenchmarkId::new(invariant.name(), what), |bencher| {
+            bencher.iter(|| black_box(invariants::judge(&history, invariant, &options)));
+        });
     }
+    group.finish();
 }
 
-#[test]
-#[ignore = "it tells times, and proves nothing"]
-fn a_million_operations_are_judged_in_about_a_second() {
-    for invariant in Invariant::ALL {
-        let history = sequence(&long(invariant));
-        let begun = Instant::now();
-        let options = Options { linearizable: true, ..Options::default() };
-        let report = invariants::judge(&history, invariant, &options).expect("it fits");
-        let seconds = begun.elapsed().as_secs_f64();
-        eprintln!("{}: {} operations, {} in {seconds:.2} s", invariant.name(), history.len(), report.verdict.word());
-    }
+fn traced(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("traces");
+    group.sample_size(10).throughput(Throughput::Elements(OPERATIONS as u64));
     let decided = |at: u64, transaction| {
         let event = Event::Decided { transaction, participant: (at % 3) as u32, commit: true };
         atomic_commitment::Entry { at, event }
     };
     for (what, transactions) in [("one transaction", 1), ("100,000 transactions", 100_000)] {
         let trace: Vec<_> = (0..OPERATIONS as u64).map(|at| decided(at, at % transactions)).collect();
-        let begun = Instant::now();
-        let breaches = atomic_commitment::check(&trace).breaches.len();
-        eprintln!("atomic commitment, {what}: {breaches} breaches in {:.2} s", begun.elapsed().as_secs_f64());
+        group.bench_function(BenchmarkId::new("atomic commitment", what), |bencher| {
+            bencher.iter(|| black_box(atomic_commitment::check(&trace)));
+        });
     }
-    let steps = (0..OPERATIONS).map(|step| saga::Entry { at: step as u64, saga: 0, event: saga::Event::Done(step) });
-    let begun = Instant::now();
-    let breaches = saga::check(&steps.collect::<Vec<_>>()).breaches.len();
-    eprintln!("a saga of {OPERATIONS} steps: {breaches} breaches in {:.2} s", begun.elapsed().as_secs_f64());
+    let done = |step| saga::Entry { at: step as u64, saga: 0, event: saga::Event::Done(step) };
+    let steps: Vec<_> = (0..OPERATIONS).map(done).collect();
+    group.bench_function("saga", |bencher| bencher.iter(|| black_box(saga::check(&steps))));
+    group.finish();
 }
+
+criterion_group!(benches, judged, traced);
+criterion_main!(benches);
