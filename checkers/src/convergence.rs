@@ -193,6 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_late_or_stood_there_at_first_is_no_divergence() {
+        let read = |process, value| [(process, "invoke", "read", "null"), (process, "ok", "read", value)];
+        let late = [(0, "invoke", "write", "1"), (0, "info", "write", "1")];
+        let lines = [&late[..], &read(1, "null"), &read(2, "1")].concat();
+        let line = |(process, kind, f, value): &(u32, &str, &str, &str)| {
+            format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n")
+        };
+        let history = |lines: &[(u32, &str, &str, &str)]| read_text(&lines.iter().map(line).collect::<String>());
+        assert!(
+            matches!(check(&history(&lines), None, 1), Verdict::Unknown(_)),
+            "the write may come between the reads"
+        );
+        let lines = [read(1, "0"), read(2, "0")].concat();
+        assert_eq!(check(&history(&lines), Some(&Value::Int(0)), 0), Verdict::Valid);
+        assert_eq!(check(&history(&lines), None, 0).anomalies()[0].name, "garbage-read");
+    }
+
+    fn read_text(text: &str) -> History {
+        read("test", text.as_bytes()).unwrap()
+    }
+
+    #[test]
     fn what_other_objects_answer_is_no_garbage() {
         let add = [(0, "invoke", "add", "1"), (0, "ok", "add", "1")];
         let read = |process, value| [(process, "invoke", "read", "null"), (process, "ok", "read", value)];

@@ -188,18 +188,22 @@ fn registers_are_never_accused_wrongly() {
 
 /// Completions alone, each of these transactions by a process of its own.
 fn names(workload: Workload, transactions: &[&str]) -> Vec<&'static str> {
+    analysis(workload, transactions).anomalies.iter().map(|anomaly| anomaly.name).collect()
+}
+
+/// Of completions alone, each of a process of its own: an outcome and a value.
+fn analysis(workload: Workload, transactions: &[&str]) -> Analysis {
     let line = |(process, value): (usize, &&str)| {
         let (kind, value) = value.split_once(' ').expect("an outcome and a value");
         format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"txn\",\"value\":{value}}}\n")
     };
     let text: String = transactions.iter().enumerate().map(line).collect();
-    let analysis = analyse(&history(&text), workload, &Options::default(), &Budget::default()).expect("it fits");
-    analysis.anomalies.iter().map(|anomaly| anomaly.name).collect()
+    analyse(&history(&text), workload, &Options::default(), &Budget::default()).expect("it fits")
 }
 
 #[test]
 fn planted_anomalies_of_lists_are_found_by_name() {
-    let cases: [(&str, &[&str]); 11] = [
+    let cases: [(&str, &[&str]); 12] = [
         (
             "G0",
             &[
@@ -226,6 +230,7 @@ fn planted_anomalies_of_lists_are_found_by_name() {
             "incompatible-order",
             &[r#"ok [["append",0,1]]"#, r#"ok [["append",0,2]]"#, r#"ok [["r",0,[1]]]"#, r#"ok [["r",0,[2]]]"#],
         ),
+        ("incompatible-order", &[r#"ok [["append",0,1],["append",0,2]]"#, r#"ok [["r",0,[2,1]]]"#]),
         ("duplicate-elements", &[r#"ok [["append",0,1]]"#, r#"ok [["r",0,[1,1]]]"#]),
         ("garbage-read", &[r#"ok [["append",0,1]]"#, r#"ok [["r",0,[1,7]]]"#]),
         ("lost-update", &[r#"ok [["r",0,[]],["append",0,1]]"#, r#"ok [["r",0,[]],["append",0,2]]"#]),
@@ -249,6 +254,24 @@ fn planted_anomalies_of_registers_are_found_by_name() {
     for (name, transactions) in cases {
         let found = names(Workload::RwRegister, transactions);
         assert!(found.contains(&name), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn levels_that_nobody_looks_at_stand_only_with_those_above() {
+    let judged = |transactions: &[&str]| analysis(Workload::ListAppend, transactions);
+    let fork = judged(&[
+        r#"ok [["append",0,1]]"#,
+        r#"ok [["append",1,1]]"#,
+        r#"ok [["r",0,[1]],["r",1,[]]]"#,
+        r#"ok [["r",1,[1]],["r",0,[]]]"#,
+    ]);
+    assert_eq!(fork.verdict(Level::MonotonicView), Verdict::Valid, "a consistent view stands");
+    assert!(matches!(fork.verdict(Level::MonotonicSnapshotRead), Verdict::Unknown(_)), "snapshot isolation fell");
+    assert!(!fork.strongest.contains(&Level::MonotonicSnapshotRead), "{:?}", fork.strongest);
+    let undone = judged(&[r#"ok [["append",0,1],["append",1,1]]"#, r#"ok [["r",0,[1]],["r",1,[]]]"#]);
+    for level in [Level::MonotonicView, Level::MonotonicSnapshotRead, Level::MonotonicAtomicView] {
+        assert!(matches!(undone.verdict(level), Verdict::Invalid(_)), "{}", level.name());
     }
 }
 

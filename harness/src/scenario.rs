@@ -197,3 +197,27 @@ fn victims(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<String
     };
     shuffled[..some].to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_something_lasts_for_the_others_are_they_not_healed() {
+        let plan = |faults: &[&'static str], seed| {
+            let scenario = Scenario { faults: faults.to_vec(), ..Scenario::new("raft-kv", "log") };
+            scenario.plan(&shakedown_workloads::Kv::default(), seed)
+        };
+        let all: Vec<&str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
+        let mut spared = 0;
+        for seed in 0..100 {
+            for faults in [&all[..], &["kill"], &["delay"], &[]] {
+                let plan = plan(faults, seed);
+                let lasts = plan.faults.iter().any(|fault| fault.lasts_ms == LASTING_MS);
+                assert_eq!(plan.healed.len() < plan.nodes.len(), lasts, "{faults:?} seed {seed}");
+                spared += usize::from(lasts);
+            }
+        }
+        assert!(spared > 30, "only {spared} plans heal a majority alone");
+    }
+}
