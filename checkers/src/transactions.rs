@@ -14,10 +14,10 @@
 //! shortest of each kind is named (`cycles.rs`, `search.rs`) and told edge by edge (`explain.rs`). Where the levels with atomic
 //! visibility ask for more than Adya's names tell, `atomic.rs` and `shapes.rs` look for it. Which levels fall is in `levels.rs`.
 //!
-//! An anomaly named is there. Where the order of versions is wholly known (lists, each append of which was read), what is not ruled out of read
-//! uncommitted and committed, monotonic atomic view, cursor stability, consistent view, repeatable read, read atomic, update atomic, causal, prefix,
-//! parallel snapshot isolation, snapshot isolation, update-serializable, serializable, and their session and real-time kinds, is satisfied; with registers, whose versions often have no known order, anomalies may be missed.
-//! Of each kind of cycle one is named, of each direct anomaly the first few. What was not looked for, since a budget ran out, is said.
+//! An anomaly named is there. Where the order of versions is wholly known (lists, each append of which was read), a level holds if no cycle that forbids it
+//! is there. Where it is not, of registers above all, [`polygraph`] puts the writers of each key into an order, or finds that there is none: of every level
+//! but three of Adya's views, monotonic view, monotonic snapshot read and forward consistent view, which are only known by their neighbours ([`standing`]).
+//! Of each kind of cycle one is named, of each direct anomaly the first few. What was not decided, since a budget ran out, is said.
 //!
 //! *Cost:* linear in the micro-operations and in the elements of the lists read, whatever the number of clients; a search for short cycles
 //! only inside components, bounded.
@@ -39,11 +39,15 @@ mod fans;
 mod list_append;
 mod micro;
 mod order;
+mod polygraph;
 mod rw_register;
 mod search;
 mod shapes;
+mod standing;
 
 use allowance::Allowance;
+use polygraph::versions::KnownOrder;
+use standing::Standing;
 
 /// What the objects of the transactions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,48 +148,58 @@ pub enum DoesNotFit {
 pub struct Analysis {
     /// What was found: direct anomalies, then cycles. Not all of them: of each kind a few.
     pub anomalies: Vec<Anomaly>,
-    /// The levels that an anomaly rules out, the weakest first.
+    /// The levels that are ruled out, the weakest first.
     pub ruled_out: Vec<Level>,
-    /// The levels that what was found leaves, and what was not looked for might rule out.
+    /// The levels of which nobody knows, as nothing was found and nothing proved.
     pub open: Vec<Level>,
-    /// Of the levels of transactions that are neither ruled out nor open, those that no other one implies.
+    /// Of the levels of transactions that were proved to hold, those that no other one implies.
     pub strongest: Vec<Level>,
     /// Whether no transaction was seen to depend on another.
     pub no_dependency: bool,
-    /// What was not looked for, and why, if that leaves a level open.
+    /// Why levels are open, if any is that was asked for.
     pub undecided: Option<Undecided>,
+    standing: Standing,
 }
 
 impl Analysis {
-    /// Which levels fall, and which are left.
-    fn rank(&mut self) {
-        self.ruled_out = levels::ruled_out(self.anomalies.iter().map(|anomaly| anomaly.name));
-        self.open.retain(|level| !self.ruled_out.contains(level));
-        for (level, above) in BETWEEN {
-            let falls = |level: &Level| self.ruled_out.contains(level) || self.open.contains(level);
-            if !falls(&level) && above.iter().all(falls) {
-                self.open.push(level);
-                self.undecided.get_or_insert_with(|| Undecided {
-                    reason: "what it allows and the level above it forbids is not told apart here".to_owned(),
-                });
+    fn of(mut anomalies: Vec<Anomaly>, no_dependency: bool, standing: Standing, asked: Option<Level>) -> Analysis {
+        for anomaly in standing.anomalies() {
+            if !anomalies.contains(&anomaly) {
+                anomalies.push(anomaly);
             }
         }
-        let is_left =
-            |level: &Level| level.is_transactional() && !self.ruled_out.contains(level) && !self.open.contains(level);
-        self.strongest = levels::strongest(&Level::ALL.into_iter().filter(is_left).collect::<Vec<_>>());
+        let levels = || Level::ALL.into_iter().filter(|level| level.is_transactional());
+        let is_ruled_out = |level: &Level| standing.is_ruled_out(*level);
+        let proved: Vec<Level> = levels().filter(|level| standing.is_proved(*level)).collect();
+        let open: Vec<Level> =
+            levels().filter(|level| !standing.is_ruled_out(*level) && !proved.contains(level)).collect();
+        let first = asked.or_else(|| open.first().copied());
+        Analysis {
+            ruled_out: Level::ALL.into_iter().filter(is_ruled_out).collect(),
+            strongest: levels::strongest(&proved),
+            undecided: first.and_then(|level| standing.undecided(level)),
+            anomalies,
+            open,
+            no_dependency,
+            standing,
+        }
     }
 
-    /// Whether the history satisfies a level, as far as was found: `invalid` exactly when an anomaly rules it out, `unknown` when only
-    /// one that was not looked for might.
+    /// Whether the history satisfies a level: `valid` exactly where that was proved, `invalid` where it is ruled out, and else `unknown`.
     pub fn verdict(&self, level: Level) -> Verdict {
+        if let Some(undecided) = self.standing.undecided(level) {
+            return Verdict::Unknown(undecided);
+        }
+        if self.standing.is_proved(level) {
+            return Verdict::Valid;
+        }
         let breaks =
             |anomaly: &&Anomaly| levels::weakest_ruled_out(anomaly.name).iter().any(|weak| level.implies(*weak));
-        let mut anomalies: Vec<Anomaly> = self.anomalies.iter().filter(breaks).cloned().collect();
+        let decided = self.standing.anomalies();
+        let by_name = self.anomalies.iter().filter(|anomaly| !decided.contains(anomaly));
+        let mut anomalies: Vec<Anomaly> = by_name.filter(breaks).cloned().collect();
         if anomalies.is_empty() {
-            return match &self.undecided {
-                Some(undecided) if self.open.contains(&level) => Verdict::Unknown(undecided.clone()),
-                _ => Verdict::Valid,
-            };
+            anomalies.extend(self.standing.anomaly(level).cloned());
         }
         if self.no_dependency {
             anomalies.push(Anomaly {
@@ -199,7 +213,7 @@ impl Analysis {
     }
 }
 
-/// Decides whether a history of transactions satisfies a level, as far as its reads tell.
+/// Decides whether a history of transactions satisfies a level.
 ///
 /// # Errors
 /// If it holds other operations, or if the level is of single objects.
@@ -210,15 +224,11 @@ pub fn check(
     options: &Options,
     budget: &Budget,
 ) -> Result<Verdict, DoesNotFit> {
-    if !level.is_transactional() {
-        return Err(DoesNotFit::OtherLevel(level));
-    }
-    Ok(analyse(history, workload, options, budget)?.verdict(level))
+    Ok(analyse_for(history, workload, level, options, budget)?.verdict(level))
 }
 
-/// Finds anomalies, and the levels that they leave. When the budget runs out, what was found stays, and
-/// [`Analysis::undecided`] says what was not looked for. Where a value was written to a key twice, nothing is: nobody can tell whose write
-/// was read.
+/// Finds anomalies, and decides all levels of transactions. When the budget runs out, what was found stays, and
+/// [`Analysis::undecided`] says what was not.
 ///
 /// # Errors
 /// If the history holds other operations.
@@ -228,54 +238,79 @@ pub fn analyse(
     options: &Options,
     budget: &Budget,
 ) -> Result<Analysis, DoesNotFit> {
+    analysed(history, workload, None, options, budget)
+}
+
+/// The same, but of the levels that only an order of versions decides, this one alone.
+///
+/// # Errors
+/// If the history holds other operations, or if the level is of single objects.
+pub fn analyse_for(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Analysis, DoesNotFit> {
+    if !level.is_transactional() {
+        return Err(DoesNotFit::OtherLevel(level));
+    }
+    analysed(history, workload, Some(level), options, budget)
+}
+
+fn analysed(
+    history: &History,
+    workload: Workload,
+    asked: Option<Level>,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Analysis, DoesNotFit> {
     let mut allowance = Allowance::of(budget);
     let micro = match micro::MicroOperations::read(history, workload) {
         Ok(micro) => micro,
         Err(repeated @ DoesNotFit::Repeated { .. }) => {
-            allowance.skip(ALL, repeated.to_string());
-            let (open, undecided) = allowance.left_open(&[]);
-            return Ok(Analysis { open, undecided, ..Analysis::default() });
+            return Ok(Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &repeated.to_string()), asked));
         }
         Err(error) => return Err(error),
     };
-    let mut anomalies = Vec::new();
-    let mut no_dependency = false;
     // By micro-operation: its row, its place, an edge or two.
-    if allowance.may_begin("the reads were compared", 48 * micro.kind.len(), ALL) {
-        let found = match workload {
-            Workload::ListAppend => list_append::infer(history, &micro, &allowance),
-            Workload::RwRegister => rw_register::infer(history, &micro, options, &allowance),
-        };
-        anomalies = found.anomalies;
-        if found.is_whole {
-            no_dependency = found.dependencies.is_empty();
-            let teller = explain::Teller { history, micro: &micro, workload };
-            let Inferred { dependencies, happened, nodes, .. } = found;
-            anomalies.extend(atomic::find(history, &micro, &dependencies, &teller, &mut allowance));
-            if let Some(cyclic) = cycles::cyclic(history, &micro, &dependencies, &happened, nodes, &mut allowance) {
-                drop(dependencies);
-                anomalies.extend(cycles::find(&cyclic, &mut allowance).iter().map(|cycle| teller.cycle(cycle)));
-                let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
-                let more = shapes::find(&cyclic, &ruled_out, &mut allowance);
-                anomalies.extend(more.iter().map(|cycle| teller.cycle(cycle)));
-            }
-        } else {
-            allowance.skip(ALL, "time ran out while the reads were compared: expected more time".to_owned());
-        }
+    if !allowance.may_begin("the reads were compared", 48 * micro.kind.len(), ALL) {
+        let (_, undecided) = allowance.open(&[]);
+        let reason = undecided.map(|undecided| undecided.reason).unwrap_or_default();
+        return Ok(Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &reason), asked));
     }
-    let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
-    let (open, undecided) = allowance.left_open(&ruled_out);
-    let mut analysis = Analysis { anomalies, open, no_dependency, undecided, ..Analysis::default() };
-    analysis.rank();
-    Ok(analysis)
+    let mut inferred = match workload {
+        Workload::ListAppend => list_append::infer(history, &micro, &allowance),
+        Workload::RwRegister => rw_register::infer(history, &micro, options, &allowance),
+    };
+    let mut anomalies = std::mem::take(&mut inferred.anomalies);
+    if !inferred.is_whole {
+        let late = "time ran out while the reads were compared: expected more time";
+        let named = standing::named(anomalies.iter().map(|anomaly| anomaly.name));
+        return Ok(Analysis::of(anomalies, false, Standing::unknown(named, late), asked));
+    }
+    let no_dependency = inferred.dependencies.is_empty();
+    let teller = explain::Teller { history, micro: &micro, workload };
+    anomalies.extend(atomic::find(history, &micro, &inferred.dependencies, &teller, &mut allowance));
+    let Inferred { dependencies, happened, nodes, .. } = &inferred;
+    if let Some(cyclic) = cycles::cyclic(history, &micro, dependencies, happened, *nodes, &mut allowance) {
+        anomalies.extend(cycles::find(&cyclic, &mut allowance).iter().map(|cycle| teller.cycle(cycle)));
+        let ruled_out = levels::ruled_out(anomalies.iter().map(|anomaly| anomaly.name));
+        let more = shapes::find(&cyclic, &ruled_out, &mut allowance);
+        anomalies.extend(more.iter().map(|cycle| teller.cycle(cycle)));
+    }
+    let evidence = standing::Evidence {
+        history,
+        micro: &micro,
+        workload,
+        inferred: &inferred,
+        teller: &teller,
+        named: standing::named(anomalies.iter().map(|anomaly| anomaly.name)),
+        is_internal: anomalies.iter().any(|anomaly| anomaly.name == "internal"),
+    };
+    let standing = standing::decide(&evidence, asked, &allowance);
+    Ok(Analysis::of(anomalies, no_dependency, standing, asked))
 }
-
-/// Levels that nothing in particular is looked for, each with those above it by which it is known to stand.
-const BETWEEN: [(Level, &[Level]); 3] = [
-    (Level::MonotonicView, &[Level::ConsistentView]),
-    (Level::MonotonicSnapshotRead, &[Level::SnapshotIsolation]),
-    (Level::ForwardConsistentView, &[Level::SnapshotIsolation, Level::UpdateSerializable]),
-];
 
 /// All levels of transactions imply this one.
 const ALL: &[Level] = &[Level::ReadUncommitted];
@@ -288,6 +323,8 @@ struct Inferred {
     happened: Vec<bool>,
     /// How many nodes the dependencies lead among: the transactions, and nodes of [`fans`].
     nodes: u32,
+    /// What is known of the order of the writers of each key; nothing if all of it is among the dependencies.
+    orders: Option<Vec<KnownOrder>>,
     /// Whether time was enough; if not, there are no dependencies to speak of.
     is_whole: bool,
 }

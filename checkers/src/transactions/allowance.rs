@@ -36,6 +36,11 @@ impl Allowance {
         }
     }
 
+    /// How many bytes may be held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() > deadline)
     }
@@ -72,10 +77,10 @@ impl Allowance {
         self.skip(weakest_ruled_out(name), reason);
     }
 
-    /// The levels that may fall by what was not looked for, given those that did fall; and why nobody knows.
-    pub fn left_open(self, ruled_out: &[Level]) -> (Vec<Level>, Option<Undecided>) {
+    /// The levels that may fall by what was not looked for, given the weakest of those that did fall; and why nobody knows.
+    pub fn open(&self, named: &[Level]) -> (Vec<Level>, Option<Undecided>) {
         let is_open = |level: &Level, weakest: &[Level]| {
-            !ruled_out.contains(level) && weakest.iter().any(|weak| level.implies(*weak))
+            !named.iter().any(|weak| level.implies(*weak)) && weakest.iter().any(|weak| level.implies(*weak))
         };
         let relevant: Vec<&(&[Level], String)> =
             self.skipped.iter().filter(|(weakest, _)| Level::ALL.iter().any(|level| is_open(level, weakest))).collect();

@@ -178,6 +178,7 @@ impl Reads<'_, '_> {
         let (micro, key) = (self.micro, self.micro.key[at]);
         let writer = |element| micro.writer(key, element).map(|write| self.rows[write as usize]);
         match self.workload {
+            Workload::RwRegister if micro.is_repeated(key, micro.value[at]) => Source::Unknown,
             Workload::RwRegister => match (micro.value[at], writer(micro.value[at])) {
                 (0, None) => Source::Beginning,
                 (0, Some(_)) | (_, None) => Source::Unknown,

@@ -52,7 +52,7 @@ impl Teller<'_, '_> {
     }
 
     /// Why the one transaction came before the other.
-    fn reason(&self, step: &Dependency, reader: u32) -> String {
+    pub fn reason(&self, step: &Dependency, reader: u32) -> String {
         let (from, to) = (self.name(step.from), self.name(step.to));
         let verb = match self.workload {
             Workload::ListAppend => "appended",
@@ -71,11 +71,11 @@ impl Teller<'_, '_> {
             }
             Kind::WriteRead => {
                 let written = self.written(step.from, step.key);
-                let read = self.read(step.to, step.key);
+                let read = self.value_read(step.to, step.key);
                 format!("{to} read {read} from key {}, for which {from} {verb} {written}", key())
             }
             Kind::ReadWrite => {
-                let read = self.read(step.from, step.key);
+                let read = self.value_read(step.from, step.key);
                 let written = self.written(step.to, step.key);
                 format!("{from} read {read} from key {}, before {to} {verb} {written}", key())
             }
@@ -88,8 +88,12 @@ impl Teller<'_, '_> {
         }
     }
 
-    fn name(&self, row: u32) -> String {
+    pub fn name(&self, row: u32) -> String {
         format!("transaction #{}", self.history.operation(OperationId(row)).index())
+    }
+
+    pub fn key(&self, key: u32) -> &Value {
+        self.micro.key_value(key)
     }
 
     /// What a transaction wrote to a key.
@@ -101,7 +105,7 @@ impl Teller<'_, '_> {
     }
 
     /// What a transaction first read from a key.
-    fn read(&self, row: u32, key: u32) -> String {
+    pub fn value_read(&self, row: u32, key: u32) -> String {
         let is_it = |at: &usize| self.micro.key[*at] == key && self.micro.kind[*at] == micro::Kind::Read;
         let Some(at) = self.micro.of(row).find(is_it) else { return "it".to_owned() };
         let value = self.micro.value[at];

@@ -20,7 +20,7 @@ use super::dependencies::{Dependency, Kind};
 use super::explain::listed;
 use super::fans::Fans;
 use super::micro::{self, MicroOperations};
-use super::{Found, Inferred, NONE, happened};
+use super::{Found, Inferred, KnownOrder, NONE, happened};
 
 /// What is known of a key.
 #[derive(Clone, Default)]
@@ -55,8 +55,9 @@ pub(super) fn infer(history: &History, micro: &MicroOperations<'_>, allowance: &
         nodes: history.len() as u32,
     };
     let is_whole = lists.infer(allowance).is_ok();
+    let orders = lists.known_orders();
     let Lists { found, dependencies, happened, nodes, .. } = lists;
-    Inferred { anomalies: found.0, dependencies, happened, nodes, is_whole }
+    Inferred { anomalies: found.0, dependencies, happened, nodes, orders, is_whole }
 }
 
 /// The transaction of each micro-operation.
@@ -99,6 +100,22 @@ impl<'h> Lists<'_, 'h> {
         self.overwrites();
         self.lost_updates();
         Ok(())
+    }
+
+    /// The order of the writers of each key, where some order is open: of several appends that nobody read.
+    fn known_orders(&self) -> Option<Vec<KnownOrder>> {
+        let rows = |writes: &[u32]| -> Vec<u32> {
+            let rows = writes.iter().filter(|write| **write != NONE).map(|&write| self.writer[write as usize]);
+            rows.filter(|&row| self.happened[row as usize]).collect()
+        };
+        let is_told = |key: &Key<'_>| {
+            let unread = rows(&key.unread);
+            unread.iter().all(|row| *row == unread[0])
+        };
+        if self.keys.iter().all(is_told) {
+            return None;
+        }
+        Some(self.keys.iter().map(|key| rows(&key.order)).collect())
     }
 
     fn longest_reads(&mut self, allowance: &Allowance) -> Result<(), Late> {

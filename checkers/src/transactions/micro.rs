@@ -39,6 +39,8 @@ pub(super) struct MicroOperations<'h> {
     keys: Interner,
     /// Ids of keys start behind nil's.
     writes: FxHashMap<u64, u32>,
+    /// Of what was written to a register more than once, all writes that did not fail.
+    repeated: FxHashMap<u64, Vec<u32>>,
     /// The row of each micro-operation that writes, by micro-operation: found by search in `first`.
     is_final: Vec<bool>,
 }
@@ -56,6 +58,7 @@ impl<'h> MicroOperations<'h> {
             elements: Interner::default(),
             keys: Interner::default(),
             writes: FxHashMap::default(),
+            repeated: FxHashMap::default(),
             is_final: Vec::with_capacity(3 * rows),
         };
         all.writes.reserve(2 * rows);
@@ -109,7 +112,7 @@ impl<'h> MicroOperations<'h> {
                         let Some(value) = value else { return Err(wrong(item, EXPECTED)) };
                         let id = all.elements.intern_item(value).0;
                         let at = all.push(Kind::Write, key, id, &mut last_on_key);
-                        all.note_write(history, at)?;
+                        all.note_write(history, workload, at)?;
                     }
                     _ => return Err(wrong(item, EXPECTED)),
                 }
@@ -130,7 +133,7 @@ impl<'h> MicroOperations<'h> {
         if operation.function() == "write" {
             let id = self.elements.intern_item(history.item(operation.argument_id())).0;
             let at = self.push(Kind::Write, key, id, last_on_key);
-            return self.note_write(history, at);
+            return self.note_write(history, Workload::RwRegister, at);
         }
         if operation.outcome() == Outcome::Ok {
             let id = self.elements.intern_item(history.item(operation.result_id())).0;
@@ -156,7 +159,7 @@ impl<'h> MicroOperations<'h> {
     }
 
     /// Enters a write under its key and value, and finds whether an earlier one of its transaction is not the last of it.
-    fn note_write(&mut self, history: &History, at: u32) -> Result<(), DoesNotFit> {
+    fn note_write(&mut self, history: &History, workload: Workload, at: u32) -> Result<(), DoesNotFit> {
         let mut earlier = self.previous[at as usize];
         while earlier != NONE {
             if self.kind[earlier as usize] == Kind::Write {
@@ -180,6 +183,9 @@ impl<'h> MicroOperations<'h> {
             // What failed may have been tried again.
             (Outcome::Fail, _) => {
                 self.writes.insert(name, at);
+            }
+            _ if workload == Workload::RwRegister => {
+                self.repeated.entry(name).or_insert_with(|| vec![other]).push(at);
             }
             _ => {
                 return Err(DoesNotFit::Repeated {
@@ -217,9 +223,24 @@ impl<'h> MicroOperations<'h> {
         self.keys.get(ValueId(key))
     }
 
-    /// The micro-operation that writes this element to this key.
+    /// The micro-operation that writes this element to this key; one of them, if there are several.
     pub fn writer(&self, key: u32, element: u32) -> Option<u32> {
         self.writes.get(&name_of(key, element)).copied()
+    }
+
+    /// All micro-operations that write this element to this key and did not fail, where there are several.
+    pub fn writers_of_repeated(&self, key: u32, element: u32) -> Option<&[u32]> {
+        self.repeated.get(&name_of(key, element)).map(Vec::as_slice)
+    }
+
+    /// Whether several transactions may have written this element to this key.
+    pub fn is_repeated(&self, key: u32, element: u32) -> bool {
+        !self.repeated.is_empty() && self.repeated.contains_key(&name_of(key, element))
+    }
+
+    /// Whether any value was written to a key more than once.
+    pub fn repeats(&self) -> bool {
+        !self.repeated.is_empty()
     }
 
     /// Whether the transaction of this write writes nothing later to its key.

@@ -10,8 +10,8 @@
 //!
 //! From "1 comes before 2" follows: the writer of 1 before the writer of 2 (ww), and the readers of 1 before it too (rw).
 //!
-//! A value that nobody wrote is a `garbage-read`, with one exception, which Elle makes too: if others write the key and nobody read nil
-//! from it, one unwritten value may be what it held before the history began.
+//! A value that nobody wrote is a `garbage-read`. Which write of a value that was written several times a read shows, nobody knows here: such
+//! a read makes no dependency. [`polygraph`](super::polygraph) lets it choose.
 //!
 //! *Source:* Kingsbury & Alvaro (VLDB 2020), section 5. *Cost:* linear, with `linearizable_keys` times the clients that touch a key at once.
 
@@ -41,7 +41,10 @@ pub(super) fn infer(
 ) -> Inferred {
     let writer = rows_of_writes(micro);
     let reads = (0..micro.kind.len()).filter(|&at| micro.kind[at] == micro::Kind::Read);
-    let read_writes = reads.filter_map(|at| micro.writer(micro.key[at], micro.value[at]));
+    let read_writes = reads.flat_map(|at| {
+        let repeated = micro.writers_of_repeated(micro.key[at], micro.value[at]).unwrap_or_default();
+        repeated.iter().copied().chain(micro.writer(micro.key[at], micro.value[at]))
+    });
     let happened = happened(history, read_writes.map(|write| writer[write as usize]));
     let nil_is_written = (0..micro.key_bound() as u32).map(|key| micro.writer(key, NIL).is_some()).collect();
     let mut registers = Registers {
@@ -57,7 +60,7 @@ pub(super) fn infer(
     };
     let is_whole = registers.infer(options, allowance).is_ok();
     let Registers { found, dependencies, happened, nodes, .. } = registers;
-    Inferred { anomalies: found.0, dependencies, happened, nodes, is_whole }
+    Inferred { anomalies: found.0, dependencies, happened, nodes, orders: Some(Vec::new()), is_whole }
 }
 
 /// A value of a key.
@@ -126,6 +129,9 @@ impl Registers<'_, '_> {
                 continue;
             }
             let (key, element) = (micro.key[at], micro.value[at]);
+            if micro.is_repeated(key, element) {
+                continue;
+            }
             let name = u64::from(key) << 32 | u64::from(element);
             let versions = &mut self.versions;
             let id = *ids.entry(name).or_insert_with(|| {
@@ -152,7 +158,11 @@ impl Registers<'_, '_> {
         if before != NONE && micro.value[before as usize] != element {
             self.found.add("internal", &[row], || told("which is not what it had read or written before"));
         }
-        let Some(write) = micro.writer(key, element) else { return };
+        // Nil may always be what was there at first.
+        let Some(write) = micro.writer(key, element).filter(|_| element != NIL) else { return };
+        if let Some(writes) = micro.writers_of_repeated(key, element) {
+            return self.judge_repeated(at, writes);
+        }
         let writer = self.row[write as usize];
         if writer == row {
             if write as usize > at {
@@ -171,36 +181,44 @@ impl Registers<'_, '_> {
             self.found
                 .add("G1b", &[row, writer], || told(&format!("which transaction #{other} wrote and then wrote over")));
         }
-        // Several writers of nil there may be: who reads it reads none of them for sure.
-        if element != NIL && micro.is_final(write) {
+        if micro.is_final(write) {
             self.dependencies.push(Dependency { from: writer, to: row, kind: Kind::WriteRead, key });
+        }
+    }
+
+    /// A read of what several may have written, if none of them can be it.
+    fn judge_repeated(&mut self, at: usize, writes: &[u32]) {
+        let (history, micro) = (self.history, self.micro);
+        let (key, element, row) = (micro.key[at], micro.value[at], self.row[at]);
+        let is_own = |write: &u32| self.row[*write as usize] == row && (*write as usize) < at;
+        let others = || writes.iter().filter(|write| self.row[**write as usize] != row);
+        if writes.iter().any(is_own) || others().any(|write| micro.is_final(*write)) {
+            return;
+        }
+        let (one, name) = (index(history, row), micro.key_value(key));
+        let value = micro.elements.get(ValueId(element));
+        match others().next() {
+            Some(&write) => {
+                let writer = self.row[write as usize];
+                self.found.add("G1b", &[row, writer], || {
+                    format!("transaction #{one} read {value} from key {name}, which everybody who wrote it wrote over")
+                });
+            }
+            None => self.found.add("future-read", &[row], || {
+                format!("transaction #{one} read {value} from key {name}, which it wrote only later")
+            }),
         }
     }
 
     fn garbage(&mut self) {
         let micro = self.micro;
-        let bound = micro.key_bound();
-        let (mut is_written, mut was_nil, mut foreign) = (vec![false; bound], vec![false; bound], vec![NONE; bound]);
-        for at in 0..micro.kind.len() {
-            is_written[micro.key[at] as usize] |= micro.kind[at] == micro::Kind::Write;
-        }
-        let foreign_reads = || {
-            let is_foreign = |at: &usize| {
-                micro.kind[*at] == micro::Kind::Read && micro.writer(micro.key[*at], micro.value[*at]).is_none()
-            };
-            (0..micro.kind.len()).filter(is_foreign)
+        let is_garbage = |at: &usize| {
+            micro.kind[*at] == micro::Kind::Read
+                && micro.value[*at] != NIL
+                && micro.writer(micro.key[*at], micro.value[*at]).is_none()
         };
-        for at in foreign_reads().filter(|&at| micro.previous[at] == NONE && micro.value[at] == NIL) {
-            was_nil[micro.key[at] as usize] = true;
-        }
-        for at in foreign_reads().filter(|&at| micro.value[at] != NIL) {
+        for at in (0..micro.kind.len()).filter(is_garbage) {
             let (key, element, row) = (micro.key[at], micro.value[at], self.row[at]);
-            let first = &mut foreign[key as usize];
-            let is_first = *first == NONE || *first == element;
-            if is_first && is_written[key as usize] && !was_nil[key as usize] {
-                *first = element;
-                continue;
-            }
             let one = index(self.history, row);
             self.found.add("garbage-read", &[row], || {
                 let (value, name) = (micro.elements.get(ValueId(element)), micro.key_value(key));
@@ -388,7 +406,8 @@ impl Registers<'_, '_> {
             while micro.previous[first as usize] != NONE {
                 first = micro.previous[first as usize];
             }
-            let is_ambiguous = micro.value[first as usize] == NIL && self.nil_is_written[micro.key[at] as usize];
+            let (key, element) = (micro.key[at], micro.value[first as usize]);
+            let is_ambiguous = element == NIL && self.nil_is_written[key as usize] || micro.is_repeated(key, element);
             let is_read = micro.kind[first as usize] == micro::Kind::Read && !is_ambiguous;
             if is_read && outcome(self.history, self.row[at]) == Outcome::Ok {
                 updates.push((micro.key[at], micro.value[first as usize], self.row[at]));

@@ -256,7 +256,8 @@ impl Question {
                 if level.is_transactional() =>
             {
                 let options = &self.transactions;
-                let analysis = transactions::analyse(history, workload, options, &budget).map_err(|e| trouble(&e))?;
+                let analysis =
+                    transactions::analyse_for(history, workload, level, options, &budget).map_err(|e| trouble(&e))?;
                 answer.verdict = analysis.verdict(level);
                 // Where sessions are all that orders anything, what they saw decides: causal convergence must hold where it is implied.
                 let implied = Level::CausalConvergence;
