@@ -13,7 +13,7 @@
 //! So a configuration is what was put and taken so far: for puts, takes and empty answers, the first in the order of completions that
 //! is left, and which of those open at that moment are done. These rules keep the tree thin, and lose no order:
 //! * **Equals in turn.** Of puts, or takes, of one value that could come next, the one that closes first does. The two could be exchanged
-//!   in any order that uses the other.
+//!   in any order that uses the other. While an empty answer is left, a take stands for another only if it also began no later.
 //! * **Empty answers first.** An empty answer is placed at the first cut at which it is possible.
 //! * A put of unknown outcome is used only for a take that is known, and a take of unknown outcome only for a put that is known: two that
 //!   may not have happened can be left out together.
@@ -274,10 +274,14 @@ impl<'a, S: Slots> Search<'a, S> {
         let put_by = taken_by.min(puts.closes(configuration.puts.first));
         let mut next_puts: Vec<u32> = puts.next(&configuration.puts).collect();
         next_puts.retain(|&at| puts.all[at as usize].invoked < put_by);
-        first_of_equals(puts, &mut next_puts);
+        first_of_equals(puts, &mut next_puts, |_, _| true);
         let mut next_takes: Vec<u32> = takes.next(&configuration.takes).collect();
         next_takes.retain(|&at| takes.all[at as usize].invoked < taken_by);
-        first_of_equals(takes, &mut next_takes);
+        // An empty answer that is left may need a cut before a later take begins.
+        let any_will_do = empties.closes(configuration.empties.first) == NEVER;
+        first_of_equals(takes, &mut next_takes, |first, other| {
+            any_will_do || first.invoked <= other.invoked.max(*begun)
+        });
 
         if let Some(&taker) = unknown.get(configuration.unknown as usize).filter(|&&taker| taker < taken_by) {
             for &at in next_puts.iter().rev() {
@@ -337,13 +341,17 @@ impl<'a, S: Slots> Search<'a, S> {
     }
 }
 
-/// Of equal values the one that closes first, in the order of completions.
-fn first_of_equals(side: &Side, next: &mut Vec<u32>) {
+/// Of equal values the one that closes first, in the order of completions, and all that it cannot stand for.
+fn first_of_equals(side: &Side, next: &mut Vec<u32>, stands_for: impl Fn(&Timed, &Timed) -> bool) {
     next.sort_unstable();
     let mut kept = 0;
     for at in 0..next.len() {
-        let value = side.all[next[at] as usize].value;
-        if !next[..kept].iter().any(|&other| side.all[other as usize].value == value) {
+        let this = &side.all[next[at] as usize];
+        let stands = |&other: &u32| {
+            let other = &side.all[other as usize];
+            other.value == this.value && stands_for(other, this)
+        };
+        if !next[..kept].iter().any(stands) {
             next[kept] = next[at];
             kept += 1;
         }
