@@ -29,6 +29,7 @@ use crate::history::{Operation, Outcome, Value};
 
 pub use counter::Counter;
 pub use fifo_queue::FifoQueue;
+pub(crate) use fifo_queue::is_empty_answer;
 pub use fit::NoModel;
 pub use multi_register::MultiRegister;
 pub use mutex::Mutex;

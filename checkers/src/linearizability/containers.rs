@@ -9,12 +9,15 @@
 //! A violation comes in *units*, which only mean something whole: an element with its `put` and its `take`. Units are left out one by
 //! one, as long as the rest is still not linearizable.
 
+mod counting;
 mod elements;
 mod empties;
 mod fifo_queue;
 mod grow_only_set;
+mod pairing;
 mod phrases;
 mod range_tree;
+mod repeating;
 mod set_elements;
 mod stack;
 mod unordered_queue;
@@ -23,6 +26,8 @@ use crate::History;
 use crate::history::OperationId;
 use crate::model::{Model, ModelName};
 use crate::verdict::{Anomaly, Budget};
+
+use elements::{QUEUE, STACK};
 
 use super::memoised::Modelled;
 use super::object::Object;
@@ -47,6 +52,7 @@ impl<M: Model + Sync> Judge for Containers<'_, M> {
                 let elements = set_elements::split(history, object);
                 Finding::of_all(elements.iter().map(|element| self.modelled.judge(history, element, budget)))
             }
+            None if self.name == ModelName::FifoQueue => repeating::judge(history, object, &self.modelled, budget),
             None => self.modelled.judge(history, object, budget),
         }
     }
@@ -78,9 +84,15 @@ pub(super) struct Violation {
 /// Decides about the operations of one object, which the model has accepted, if there is a method for the model and these operations.
 pub(super) fn decide(history: &History, model: ModelName, operations: &[OperationId]) -> Option<Decision> {
     match model {
-        ModelName::FifoQueue => fifo_queue::decide(history, operations),
-        ModelName::UnorderedQueue => unordered_queue::decide(history, operations),
-        ModelName::Stack => stack::decide(history, operations),
+        ModelName::FifoQueue => {
+            fifo_queue::decide(history, operations).or_else(|| counting::violation(history, operations, &QUEUE))
+        }
+        ModelName::UnorderedQueue => {
+            unordered_queue::decide(history, operations).or_else(|| counting::decide(history, operations, &QUEUE))
+        }
+        ModelName::Stack => {
+            stack::decide(history, operations).or_else(|| counting::violation(history, operations, &STACK))
+        }
         ModelName::Set => grow_only_set::decide(history, operations),
         _ => None,
     }
