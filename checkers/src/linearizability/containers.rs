@@ -17,6 +17,7 @@ mod phrases;
 mod range_tree;
 mod set_elements;
 mod stack;
+mod strings;
 mod unordered_queue;
 
 use crate::History;
@@ -28,7 +29,7 @@ use super::memoised::Modelled;
 use super::object::Object;
 use super::{Finding, Judge};
 
-/// Queues, stacks or sets: those that no special method decides are searched.
+/// Queues, stacks, sets or strings: those that no special method decides are searched.
 pub(super) struct Containers<'a, M: Model> {
     /// Which of them.
     pub name: ModelName,
@@ -82,6 +83,7 @@ pub(super) fn decide(history: &History, model: ModelName, operations: &[Operatio
         ModelName::UnorderedQueue => unordered_queue::decide(history, operations),
         ModelName::Stack => stack::decide(history, operations),
         ModelName::Set => grow_only_set::decide(history, operations),
+        ModelName::StringKv => strings::decide(history, operations),
         _ => None,
     }
 }
@@ -184,7 +186,9 @@ mod tests {
         };
         let shown = |at: usize| proof.iter().any(|id| id.row() == at);
         assert!(!is_linearizable(shape.model, &with_context(&shown)), "it proves nothing: {}", told());
-        if shape.model == ModelName::Set || (shape.model == ModelName::Stack && ops.iter().any(context)) {
+        if [ModelName::Set, ModelName::StringKv].contains(&shape.model)
+            || (shape.model == ModelName::Stack && ops.iter().any(context))
+        {
             return;
         }
         let element = |op: &Op| if takes.contains(&op.function) { op.answer.clone() } else { op.argument.clone() };
@@ -225,6 +229,14 @@ mod tests {
         let grows = Shape { without: &["remove", "contains"], ..distinct(ModelName::Set) };
         for unknown in [0, 2, 6] {
             assert_eq!(decided(Shape { unknown, ..grows }, histories() / 3), 100);
+        }
+    }
+    #[test]
+    fn strings_whose_pieces_are_distinct_are_decided_as_the_definition_does() {
+        for unknown in [0, 2, 6] {
+            // With ten pieces, "1" would be the beginning of "10".
+            let shape = Shape { unknown, operations: 9, ..distinct(ModelName::StringKv) };
+            assert_eq!(decided(shape, histories()), 100);
         }
     }
 }
