@@ -9,7 +9,8 @@
 //! ```
 //!
 //! *When it applies:* no piece (what a `put` or an `append` brings) is empty or begins with another. Each string then falls into pieces
-//! in one way at most, and each piece names its operation.
+//! in one way at most, and each piece names its operation. Where a piece comes again, or is empty, all that completed before that can still be
+//! found to be illegal.
 //!
 //! *Method:* all that is shown after one `put`, or after none, is a *chain*: its gets must be beginnings of the longest. An operation that a chain
 //! shows happened, in its place. Those that no get shows can only stand where nobody reads before the next `put`: that is between the
@@ -20,10 +21,10 @@
 //!
 //! *Cost:* O(n log n), and the bytes of all strings, which are compared with the longest of their chain.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::History;
-use crate::history::{NEVER, Operation, OperationId, Outcome, Value};
+use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, Value};
 use crate::linearizability::automaton::{Effect, State};
 use crate::linearizability::registers::{Access, INITIAL};
 use crate::linearizability::zones::{self, Zones};
@@ -34,7 +35,9 @@ use super::{Decision, Violation, cut};
 /// Decides about the operations of one string, if its pieces tell themselves apart.
 pub(super) fn decide(history: &History, operations: &[OperationId]) -> Option<Decision> {
     let string = GrowingString::of(history, operations)?;
-    let Some(clash) = string.clash(&|_| true) else { return Some(Decision::Legal) };
+    let Some(clash) = string.clash(&|_| true) else {
+        return (string.until == NEVER).then_some(Decision::Legal);
+    };
     let bound =
         |chosen: &[OperationId], at: u32| chosen.binary_search(&string.requests[at as usize].operation.id()).is_ok();
     let find = |chosen: &[OperationId]| {
@@ -63,12 +66,16 @@ struct Request<'a> {
     deed: Deed,
     /// What was got, put or appended.
     text: &'a [u8],
+    /// Whether it is known to have happened.
+    must: bool,
 }
 
 /// The operations of one string. They are named by their places.
 struct GrowingString<'a> {
     history: &'a History,
     operations: &'a [OperationId],
+    /// Later events are not looked at: from there on, pieces do not tell themselves apart.
+    until: EventPosition,
     requests: Vec<Request<'a>>,
     /// Which operation brought each piece.
     pieces: FxHashMap<&'a [u8], u32>,
@@ -127,6 +134,7 @@ impl<'a> GrowingString<'a> {
     fn of(history: &'a History, operations: &'a [OperationId]) -> Option<GrowingString<'a>> {
         let mut requests = Vec::with_capacity(operations.len());
         let mut pieces = FxHashMap::default();
+        let mut until = NEVER;
         for &id in operations {
             let operation = history.operation(id);
             let deed = match operation.function() {
@@ -146,11 +154,17 @@ impl<'a> GrowingString<'a> {
                 Value::Text(text) => text.as_bytes(),
                 _ => &[],
             };
-            if deed != Deed::Get && (text.is_empty() || pieces.insert(text, requests.len() as u32).is_some()) {
-                return None;
+            if deed != Deed::Get && (text.is_empty() || pieces.contains_key(text)) {
+                until = operation.invoked();
+                break;
             }
-            requests.push(Request { operation, deed, text });
+            if deed != Deed::Get {
+                pieces.insert(text, requests.len() as u32);
+            }
+            requests.push(Request { operation, deed, text, must: operation.outcome() == Outcome::Ok });
         }
+        // What has not completed by then may have happened or not.
+        requests.iter_mut().for_each(|request| request.must &= request.operation.completed() < until);
         let mut sorted: Vec<&[u8]> = pieces.keys().copied().collect();
         sorted.sort_unstable();
         // Whatever stands between a piece and one that begins with it begins with it too.
@@ -160,7 +174,7 @@ impl<'a> GrowingString<'a> {
         let mut lengths: Vec<usize> = sorted.iter().map(|piece| piece.len()).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        Some(GrowingString { history, operations, requests, pieces, lengths })
+        Some(GrowingString { history, operations, until, requests, pieces, lengths })
     }
 
     /// The piece that a text begins with.
@@ -178,7 +192,7 @@ impl<'a> GrowingString<'a> {
         let mut places = Vec::with_capacity(self.requests.len());
         for (at, request) in self.requests.iter().enumerate() {
             let place = at as u32;
-            let must = bound(place) && request.operation.outcome() == Outcome::Ok;
+            let must = request.must && bound(place);
             let effect = match (request.deed, versions.seen.get(&place)) {
                 (Deed::Get, _) if must => Effect::Read(version(versions.last[at])),
                 (Deed::Append, Some(&(_, before))) => Effect::Cas(version(before), version(place)),
@@ -215,7 +229,7 @@ impl<'a> GrowingString<'a> {
             last: vec![NOBODY; self.requests.len()],
         };
         for (at, request) in self.requests.iter().enumerate() {
-            if request.deed == Deed::Get && bound(at as u32) && !request.text.is_empty() {
+            if request.deed == Deed::Get && request.must && bound(at as u32) && !request.text.is_empty() {
                 versions.last[at] = self.last_piece(&mut versions, at as u32, request.text)?;
             }
         }
@@ -341,66 +355,73 @@ impl GrowingString<'_> {
             }
             None => {
                 let beginning = String::from_utf8_lossy(&rest[..rest.len().min(TOLD)]);
-                let told = format!("{got}, although nobody brought what follows after {from} bytes: {beginning:?}");
+                let told = format!("{got}, although nobody had brought what follows after {from} bytes: {beginning:?}");
                 ("garbage-read", told)
             }
         }
     }
 
     fn out_of_order(&self, bound: &[OperationId]) -> (&'static str, String) {
-        let is_bound = |request: &&Request<'_>| bound.binary_search(&request.operation.id()).is_ok();
-        let gets = || self.requests.iter().filter(|request| request.deed == Deed::Get).filter(is_bound);
-        let brought = || self.requests.iter().filter(|request| request.deed != Deed::Get);
-        let shows = |get: &Request<'_>, piece: &Request<'_>| {
-            get.text.len() >= piece.text.len() && get.text.windows(piece.text.len()).any(|window| window == piece.text)
+        let of_deed = |is_get: bool| {
+            let is_such = move |at: &u32| (self.requests[*at as usize].deed == Deed::Get) == is_get;
+            (0..self.requests.len() as u32).filter(is_such)
         };
-        for get in gets() {
-            let late =
-                brought().find(|piece| piece.operation.invoked() > get.operation.completed() && shows(get, piece));
-            if let Some(late) = late {
+        let request = |at: u32| &self.requests[at as usize];
+        let is_bound = |at: &u32| request(*at).must && bound.binary_search(&request(*at).operation.id()).is_ok();
+        let gets: Vec<u32> = of_deed(true).filter(is_bound).collect();
+        for &get in &gets {
+            let shown: FxHashSet<u32> = self.pieces_from(get, 0).flatten().map(|(piece, _)| piece).collect();
+            let (began_at, ended_at) = (request(get).operation.invoked(), request(get).operation.completed());
+            if let Some(late) =
+                shown.iter().copied().filter(|&piece| request(piece).operation.invoked() > ended_at).min()
+            {
                 let told = format!(
-                    "{}, although the {} of {}, by process {}, which it shows, began only {}",
-                    self.did(get),
-                    late.operation.function(),
-                    late.operation.argument(),
-                    late.operation.process(),
-                    began(late.operation)
+                    "{}, although {}, which it shows, began only {}",
+                    self.got(get),
+                    self.brought(late),
+                    began(request(late).operation)
                 );
                 return ("future-read", told);
             }
-        }
-        for get in gets() {
-            let hidden = brought().filter(is_bound).find(|piece| {
-                piece.operation.outcome() == Outcome::Ok
-                    && piece.operation.completed() < get.operation.invoked()
-                    && !shows(get, piece)
+            let earlier = gets.iter().copied().find(|&earlier| {
+                let (earlier, text) = (request(earlier), request(get).text);
+                earlier.operation.completed() < began_at
+                    && earlier.text.len() > text.len()
+                    && earlier.text.starts_with(text)
             });
+            if let Some(earlier) = earlier {
+                return ("stale-read", format!("{}, although before that {}", self.got(get), self.got(earlier)));
+            }
+            let hidden = of_deed(false)
+                .filter(is_bound)
+                .find(|piece| request(*piece).operation.completed() < began_at && !shown.contains(piece));
             if let Some(hidden) = hidden {
                 let told = format!(
-                    "{} without {}, of which process {} had completed the {} {}",
-                    self.did(get),
-                    hidden.operation.argument(),
-                    hidden.operation.process(),
-                    hidden.operation.function(),
-                    ended(hidden.operation)
+                    "{}, although {}, which it does not show, had ended {}",
+                    self.got(get),
+                    self.brought(hidden),
+                    ended(request(hidden).operation)
                 );
                 return ("stale-read", told);
             }
         }
+        let last = gets.into_iter().max_by_key(|&get| request(get).operation.completed());
+        let last = last.map(|get| self.got(get)).unwrap_or_default();
         let operations = bound.len();
-        let last = gets().max_by_key(|get| get.operation.completed()).map(|get| self.did(get)).unwrap_or_default();
         ("nonlinearizable", format!("no order of {operations} operations is legal; the last get to complete: {last}"))
     }
 
-    fn got(&self, get: u32) -> String {
-        self.did(&self.requests[get as usize])
+    /// `the append of abc by process 3`.
+    fn brought(&self, piece: u32) -> String {
+        let operation = self.requests[piece as usize].operation;
+        format!("the {} of {} by process {}", operation.function(), operation.argument(), operation.process())
     }
 
     /// `process 3 got "…abc" from key 7 at 1.204 s`.
-    fn did(&self, get: &Request<'_>) -> String {
-        let operation = get.operation;
-        let tail = String::from_utf8_lossy(&get.text[get.text.len().saturating_sub(TOLD)..]);
-        let begins = if get.text.len() > TOLD { "…" } else { "" };
+    fn got(&self, get: u32) -> String {
+        let Request { operation, text, .. } = self.requests[get as usize];
+        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(TOLD)..]);
+        let begins = if text.len() > TOLD { "…" } else { "" };
         let when = at(operation.completed_at(), operation.completed());
         format!("process {} got {begins}{tail:?} from {} {when}", operation.process(), place("string", operation))
     }
