@@ -73,7 +73,7 @@ pub fn check(
             let registers = Registers::compile(history, model, initial)?;
             Ok(check_objects(history, Object::by_key(history), &registers, &budget))
         }
-        ModelName::StringKv => check_keys_with(history, &StringKv, budget),
+        ModelName::StringKv => check_containers(history, model, &StringKv, budget),
         ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
         ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
         ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),

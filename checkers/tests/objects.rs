@@ -76,7 +76,7 @@ fn registers_with_keys_are_judged_as_the_definition_does() {
 
 #[test]
 fn a_string_is_judged_as_the_definition_does() {
-    agrees_with_the_definition(&mixtures(ModelName::StringKv));
+    agrees_with_the_definition(&distinct_mixtures(ModelName::StringKv));
 }
 
 #[test]
