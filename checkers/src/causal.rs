@@ -38,6 +38,7 @@ use crate::History;
 use crate::history::Value;
 use crate::levels::Level;
 use crate::model::DoesNotFit;
+use crate::transactions::{self, Workload};
 use crate::verdict::{Budget, Undecided, Verdict};
 
 use compile::Compiled;
@@ -97,6 +98,7 @@ pub struct Case<'h> {
     history: &'h History,
     /// Nothing, and why, if the budget ran out over it.
     compiled: Result<Compiled, Undecided>,
+    begins_with_nil: bool,
     budget: Budget,
 }
 
@@ -108,15 +110,28 @@ impl<'h> Case<'h> {
     pub fn of(history: &'h History, initial: Option<&Value>, budget: Budget) -> Result<Case<'h>, DoesNotFit> {
         let compiled = compile::compile(history, initial.unwrap_or(&Value::Nil), &Limits::of(&budget))?;
         let compiled = compiled.map_err(|over| Undecided { reason: over.reason() });
-        Ok(Case { history, compiled, budget })
+        let begins_with_nil = initial.is_none_or(|initial| *initial == Value::Nil);
+        Ok(Case { history, compiled, begins_with_nil, budget })
     }
 
     /// Decides one level, as [`check`] does.
     pub fn check(&self, level: Level) -> Verdict {
-        match &self.compiled {
+        let verdict = match &self.compiled {
             Ok(compiled) => judge(self.history, compiled, level, &self.budget),
             Err(undecided) => Verdict::Unknown(undecided.clone()),
+        };
+        match verdict {
+            Verdict::Unknown(undecided) if level == Level::Sequential && self.begins_with_nil => {
+                self.sequential().unwrap_or(Verdict::Unknown(undecided))
+            }
+            verdict => verdict,
         }
+    }
+
+    /// Each operation is a transaction: sequential is then strong-session serializable. Where values repeat, that lets reads choose.
+    fn sequential(&self) -> Option<Verdict> {
+        let (options, level) = (transactions::Options::default(), Level::StrongSessionSerializable);
+        transactions::check(self.history, Workload::RwRegister, level, &options, &self.budget).ok()
     }
 }
 

@@ -77,18 +77,30 @@ impl Workload {
 
     /// What the first micro-operation that tells it apart tells; nothing if there is none.
     pub fn guess(history: &History) -> Option<Workload> {
-        let transactions = history.operations().filter(|operation| operation.function() == "txn");
-        transactions.into_iter().find_map(|operation| {
-            let Value::List(items) = operation.argument() else { return None };
+        let transactions = || history.operations().filter(|operation| operation.function() == "txn");
+        let of = |value: &Value, told: fn(&str, Option<&Value>) -> Option<Workload>| {
+            let Value::List(items) = value else { return None };
             items.iter().find_map(|item| match item {
                 Value::List(parts) => match parts.first() {
-                    Some(Value::Text(word)) if &**word == "append" => Some(Workload::ListAppend),
-                    Some(Value::Text(word)) if &**word == "w" => Some(Workload::RwRegister),
+                    Some(Value::Text(word)) => told(word, parts.get(2)),
                     _ => None,
                 },
                 _ => None,
             })
-        })
+        };
+        let by_writes = |word: &str, _: Option<&Value>| match word {
+            "append" => Some(Workload::ListAppend),
+            "w" => Some(Workload::RwRegister),
+            _ => None,
+        };
+        // Where nobody writes, what is read may tell.
+        let by_reads = |word: &str, value: Option<&Value>| match value {
+            Some(Value::List(_)) if word == "r" => Some(Workload::ListAppend),
+            Some(value) if word == "r" && *value != Value::Nil => Some(Workload::RwRegister),
+            _ => None,
+        };
+        let by_writes = transactions().find_map(|operation| of(operation.argument(), by_writes));
+        by_writes.or_else(|| transactions().find_map(|operation| of(operation.result(), by_reads)))
     }
 }
 

@@ -9,7 +9,7 @@
 //! `fail` operations did not happen. `info` ones did if something read what they wrote; what they read is unknown, and nothing is after
 //! them only because their process went on. Reads of a transaction's own writes must show the last of them (internal). *Cost:* linear.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::accesses::{Access, Accesses, Kind};
 use super::limits::{Limits, Over};
@@ -131,11 +131,12 @@ impl Reading<'_> {
         let mut reads: Vec<Read> = Vec::new();
         let mut starts = vec![0_u32];
         let mut happened: Vec<bool> = history.operations().map(|o| o.outcome() == Outcome::Ok).collect();
+        let updated = self.updated(initial);
         let mut pace = limits.begin("asking which write each read shows", history.len());
         for operation in history.operations() {
             pace.step()?;
             for access in accesses.row(operation.id().0) {
-                if operation.outcome() != Outcome::Ok {
+                if operation.outcome() != Outcome::Ok && !updated.contains(&operation.id().0) {
                     break;
                 }
                 match access.kind {
@@ -162,6 +163,34 @@ impl Reading<'_> {
         }
         let sessions = self.sessions(&happened, reads, &starts);
         Ok(Compiled { sessions, direct, ambiguous, keys: accesses.keys.clone() })
+    }
+
+    /// Rows of `cas` of unknown outcome that somebody read from: they happened, and so had read what they expected.
+    fn updated(&self, initial: u32) -> FxHashSet<u32> {
+        let history = self.history;
+        let is_open = |row: u32| {
+            let operation = history.operation(OperationId(row));
+            operation.outcome() == Outcome::Info && operation.function() == "cas"
+        };
+        let mut updated = FxHashSet::default();
+        if !history.operations().any(|operation| is_open(operation.id().0)) {
+            return updated;
+        }
+        let mut left: Vec<u32> =
+            history.operations().filter(|o| o.outcome() == Outcome::Ok).map(|operation| operation.id().0).collect();
+        while let Some(row) = left.pop() {
+            for access in self.accesses.row(row).iter().filter(|access| access.kind == Kind::Read) {
+                let shown =
+                    self.shown(history.operation(OperationId(row)), *access, initial, &mut Vec::new(), &mut None);
+                if let Shown::Row(source) = shown
+                    && is_open(source)
+                    && updated.insert(source)
+                {
+                    left.push(source);
+                }
+            }
+        }
+        updated
     }
 
     fn shown(

@@ -11,7 +11,7 @@
 //! it invokes the next. Completions alone are then of a process each. A text in which some events say it and others do
 //! not is refused.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::batch::{Batch, BatchedEvent, BatchedValue, Lists, Name, Names, Who};
 use super::build::{BrokenRule, ClientEvent};
@@ -32,9 +32,16 @@ pub(super) struct Assembly {
     completed_alone: Option<(Place, String)>,
     /// Whether client events say their process; the first one decides.
     process_said: Option<bool>,
+    /// Clients that have names instead of numbers, by the number that each has here; nothing until the first client says which.
+    named: Option<FxHashMap<String, u32>>,
+    /// Whether a client had a number.
+    numbered: bool,
     /// The functions of the batch at hand, interned.
     functions: Vec<Option<ValueId>>,
 }
+
+/// The one process with a name that is not a client.
+const NEMESIS: &str = "nemesis";
 
 const NO_PROCESS: &str = "found no process: expected an event with process, type and f (only a history of one process, \
      which completes each operation before it invokes the next, may leave it out)";
@@ -51,6 +58,12 @@ pub(super) enum Peculiarity {
     KeysBeginAsZero,
 }
 
+fn mixed(name: &str) -> String {
+    format!(
+        "found processes with numbers and a process named {name}: expected all clients to have numbers, or all to have names (nemesis is none)"
+    )
+}
+
 /// A place and what is wrong there.
 type Wrong = (Place, String);
 
@@ -64,6 +77,8 @@ impl Assembly {
             invoked: false,
             completed_alone: None,
             process_said: None,
+            named: None,
+            numbered: false,
             functions: Vec::new(),
         }
     }
@@ -118,10 +133,24 @@ impl Assembly {
         place: impl Fn() -> Place,
     ) -> Result<(), Wrong> {
         let said = match event.who {
-            Who::Named(name) => {
+            Who::Named(name) if names.get(name) == NEMESIS => {
                 return self.add_nemesis(event, name, names, lists).map_err(|rule| broken(&place, rule));
             }
-            Who::Client(process) => Some(process),
+            Who::Named(name) => {
+                if self.numbered {
+                    return Err((place(), mixed(names.get(name))));
+                }
+                let named = self.named.get_or_insert_default();
+                let next = named.len() as u32;
+                Some(*named.entry(names.get(name).to_owned()).or_insert(next))
+            }
+            Who::Client(process) => {
+                if let Some(name) = self.named.as_ref().and_then(|named| named.keys().min()) {
+                    return Err((place(), mixed(name)));
+                }
+                self.numbered = true;
+                Some(process)
+            }
             Who::Unsaid => None,
         };
         if *self.process_said.get_or_insert(said.is_some()) != said.is_some() {
@@ -167,6 +196,7 @@ impl Assembly {
         })
     }
 
+    /// What the nemesis did.
     fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names, lists: &Lists) -> Result<(), BrokenRule> {
         let event = NemesisEvent {
             position: self.history.next_position(),

@@ -126,8 +126,12 @@ pub(super) fn read_in_pieces(
     };
     let pieces = Pieces::new(head, text, size);
     match format {
-        Format::JsonLines => turns::read(&JsonLines, origin, pieces, Assembly::new(Peculiarity::None), options),
-        Format::JsonArray => turns::read(&JsonArray, origin, pieces, Assembly::new(Peculiarity::None), options),
+        Format::JsonLines => {
+            turns::read(&JsonLines, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
+        }
+        Format::JsonArray => {
+            turns::read(&JsonArray, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
+        }
         Format::Edn => turns::read(&Edn, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options),
         Format::LogLines => {
             turns::read(&LogLines, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
