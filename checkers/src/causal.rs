@@ -122,7 +122,8 @@ impl<'h> Case<'h> {
         };
         match verdict {
             Verdict::Unknown(undecided) if level == Level::Sequential && self.begins_with_nil => {
-                self.sequential().unwrap_or(Verdict::Unknown(undecided))
+                let decided = self.sequential().filter(|verdict| !matches!(verdict, Verdict::Unknown(_)));
+                decided.unwrap_or(Verdict::Unknown(undecided))
             }
             verdict => verdict,
         }

@@ -13,7 +13,7 @@
 //! Otherwise from the weakest level upwards, and never one that implies a broken one. Of transactions, all levels that cycles of dependencies
 //! decide come from one analysis; of registers also the levels of sessions, as for objects.
 //!
-//! *What it means:* of objects, that a level holds. Of transactions, that nothing rules it out, as far as the order of versions is known. Levels that
+//! *What it means:* that a level holds: an order was found. Levels that
 //! are about real time are left out where a history holds none. *Cost:* that of each level that had to be decided; where linearizability
 //! holds, of that alone.
 

@@ -123,7 +123,8 @@ fn agrees_with_the_definition(workload: Workload) {
             let is_out = analysis.ruled_out.contains(&level);
             let say = || format!("seed {seed}, {level:?}: {:#?}\n{text}", analysis.anomalies);
             assert!(!holds || !is_out, "it holds, by definition: {}", say());
-            let is_due = !(is_internal && WITHOUT_AGREEMENT.contains(&level));
+            // What sessions see of single operations is decided elsewhere.
+            let is_due = level.is_transactional() && !(is_internal && WITHOUT_AGREEMENT.contains(&level));
             assert!(holds || is_out || !is_due, "it does not hold: {}", say());
             let is_decided = is_internal || !level.is_transactional() || analysis.verdict(level).word() != "unknown";
             assert!(is_decided, "it is not decided: {}", say());

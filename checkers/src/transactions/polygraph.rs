@@ -42,7 +42,7 @@ use versions::Versions;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Valid,
-    Invalid(Anomaly),
+    Invalid(Box<Anomaly>),
     Unknown(String),
 }
 
@@ -86,11 +86,11 @@ pub(super) fn decide(case: &Case<'_, '_>, shape: Shape, allowance: &Allowance) -
         Ended::Contradiction(contradiction) => {
             let rows = Proof::of(&saturation, &contradiction).rows();
             drop(saturation);
-            Decision::Invalid(told(case, shape, rows, allowance))
+            Decision::Invalid(Box::new(told(case, shape, rows, allowance)))
         }
         Ended::NoChoice(rows) => {
             drop(saturation);
-            Decision::Invalid(told(case, shape, rows, allowance))
+            Decision::Invalid(Box::new(told(case, shape, rows, allowance)))
         }
     }
 }

@@ -89,13 +89,8 @@ const OF_LISTS: [Level; 11] = {
 const UNREAD: [Level; 3] = [Level::ReadUncommitted, Level::StrongSessionReadUncommitted, Level::StrongReadUncommitted];
 
 /// Those that hold of transactions that contradict themselves, too. What such a transaction depends on, beyond whom it read from, is not known.
-const WITHOUT_AGREEMENT: [Level; 5] = [
-    Level::CursorStability,
-    Level::MonotonicAtomicView,
-    Level::ConsistentView,
-    Level::RepeatableRead,
-    Level::UpdateSerializable,
-];
+const WITHOUT_AGREEMENT: [Level; 4] =
+    [Level::CursorStability, Level::ConsistentView, Level::RepeatableRead, Level::UpdateSerializable];
 
 /// In the order in which they are decided: the ones that tell most first.
 const DECIDED: [Level; 19] = {
@@ -269,9 +264,14 @@ pub(super) fn decide(evidence: &Evidence<'_, '_>, asked: Option<Level>, allowanc
     deciding.standing
 }
 
-/// Whether a level is told by who read from whom alone, which is known of registers even where a transaction contradicts itself.
+/// Whether, if it is one of those, a level is told by who read from whom alone, which is known of registers even where a transaction contradicts itself.
 fn is_read_alone(evidence: &Evidence<'_, '_>, level: Level) -> bool {
-    let of_reads = [Level::ReadCommitted, Level::StrongSessionReadCommitted, Level::StrongReadCommitted];
+    let of_reads = [
+        Level::ReadCommitted,
+        Level::MonotonicAtomicView,
+        Level::StrongSessionReadCommitted,
+        Level::StrongReadCommitted,
+    ];
     !of_reads.contains(&level) || evidence.workload == Workload::RwRegister && !evidence.micro.repeats()
 }
 
@@ -326,7 +326,7 @@ impl Deciding<'_, '_, '_> {
         self.decisions.push((shape, decision.clone()));
         match decision {
             Decision::Valid => self.standing.proved.push(level),
-            Decision::Invalid(anomaly) => self.standing.broken.push((level, anomaly)),
+            Decision::Invalid(anomaly) => self.standing.broken.push((level, *anomaly)),
             Decision::Unknown(reason) => self.standing.reasons.push((level, reason)),
         }
     }

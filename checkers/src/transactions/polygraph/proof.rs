@@ -6,6 +6,7 @@
 //!   where none is forced   if T4 came before T7: this cycle; if T7 came before T4: that one
 //! ```
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
@@ -128,8 +129,8 @@ impl<'p, 's> Proof<'p, 's> {
             }
             for &edge in out.get(&node).map_or(&[][..], Vec::as_slice) {
                 let to = edges[edge as usize].1;
-                if !by.contains_key(&to) {
-                    by.insert(to, edge);
+                if let Entry::Vacant(place) = by.entry(to) {
+                    place.insert(edge);
                     queue.push_back(to);
                 }
             }

@@ -215,12 +215,12 @@ impl Solver {
 
     /// The value of a literal, if it has one.
     pub fn of(&self, literal: Literal) -> Option<bool> {
-        self.value[literal.variable() as usize].map(|value| value == (literal.0 % 2 == 0))
+        self.value[literal.variable() as usize].map(|value| value == (literal.0.is_multiple_of(2)))
     }
 
     fn assign(&mut self, literal: Literal, reason: ClauseId) {
         let variable = literal.variable() as usize;
-        self.value[variable] = Some(literal.0 % 2 == 0);
+        self.value[variable] = Some(literal.0.is_multiple_of(2));
         self.level[variable] = self.levels.len() as u32;
         self.reason[variable] = reason;
         self.trail.push(literal);

@@ -143,13 +143,6 @@ impl Answer {
                 "  {reads} reads returned nil, which no register held: their values count as not recorded, and were not judged"
             ));
         }
-        let asks_registers = self.model == Some("rw-register") && self.consistency != FINGERPRINT;
-        if asks_registers && self.verdict == Verdict::Valid && !self.history.is_empty() {
-            lines.push(report::wrapped(
-                "as far as reads tell in which order values were written: --consistency fingerprint looks at sessions too, and \
-                 --linearizable-keys or --sequential-keys promise more order",
-            ));
-        }
         let told = self.figures.iter().map(|(name, count)| match name.strip_suffix("-ns") {
             Some(name) => format!("{name} {:.3} s", *count as f64 / 1e9),
             None => format!("{name} {count}"),
@@ -181,10 +174,7 @@ impl Answer {
 
     fn tell_fingerprint(&self, lines: &mut Vec<String>) {
         let held = if self.strongest.is_empty() { "nothing".to_owned() } else { self.names_of_strongest() };
-        // Of transactions, anomalies may hide where nobody saw the order of versions.
-        let is_of_transactions = matches!(self.model, Some("list-append" | "rw-register"));
-        let label = if is_of_transactions { "strongest that nothing rules out" } else { "strongest that held" };
-        lines.push(report::wrapped(&format!("{label}: {held}")));
+        lines.push(report::wrapped(&format!("strongest that held: {held}")));
         if !self.ruled_out_by.is_empty() {
             let above: Vec<String> = self.ruled_out_by.iter().map(report::ruled_out).collect();
             lines.push(report::wrapped(&format!("broken just above: {}", above.join(", "))));
