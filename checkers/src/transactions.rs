@@ -15,8 +15,8 @@
 //! visibility ask for more than Adya's names tell, `atomic.rs` and `shapes.rs` look for it. Which levels fall is in `levels.rs`.
 //!
 //! An anomaly named is there. Where the order of versions is wholly known (lists, each append of which was read), a level holds if no cycle that forbids it
-//! is there. Where it is not, of registers above all, [`polygraph`] puts the writers of each key into an order, or finds that there is none: of every level
-//! but three of Adya's views, monotonic view, monotonic snapshot read and forward consistent view, which are only known by their neighbours ([`standing`]).
+//! is there. Where it is not, of registers above all, `polygraph.rs` puts the writers of each key into an order, or finds that there is none: of every level
+//! but three of Adya's views, monotonic view, monotonic snapshot read and forward consistent view, which are only known by their neighbours (`standing.rs`).
 //! Of each kind of cycle one is named, of each direct anomaly the first few. What was not decided, since a budget ran out, is said.
 //!
 //! *Cost:* linear in the micro-operations and in the elements of the lists read, whatever the number of clients; a search for short cycles
