@@ -11,7 +11,7 @@ use crate::transactions::allowance::{Allowance, Late};
 use crate::transactions::dependencies::{Dependency, Kind};
 
 use super::proof::Proof;
-use super::reach::Reach;
+use super::reach::{Reach, sorted};
 use super::saturation::{End, Pair, Problem, Saturation};
 use super::shape::Overwritten;
 use super::solver::{Ending, Literal, Solver};
@@ -41,9 +41,7 @@ pub(super) struct Choices<'a, 's> {
 impl<'a, 's> Choices<'a, 's> {
     /// Those that are open after saturation, whose `reach` this is.
     pub fn of(saturation: &'a Saturation<'s>, reach: &'a Reach) -> Choices<'a, 's> {
-        let mut order: Vec<u32> = (0..saturation.nodes() as u32).collect();
-        order.sort_unstable_by_key(|&node| reach.place(node));
-        let solver = Solver::new(&order, &saturation.edges);
+        let solver = Solver::new(&sorted(saturation.nodes(), &saturation.edges), &saturation.edges);
         let mut choices =
             Choices { saturation, reach, solver, pairs: FxHashMap::default(), sources: FxHashMap::default() };
         let is_free = saturation.problem.shape.is_free;
@@ -293,7 +291,7 @@ impl Check<'_, '_> {
         allowance: &Allowance,
     ) -> Result<Vec<Vec<Literal>>, Late> {
         let (shape, versions) = (self.saturation.problem.shape, self.saturation.problem.versions);
-        let reach = Reach::of(&solver.order(), &solver.edges_now(known), allowance)?;
+        let reach = Reach::of(&solver.order(), &solver.edges_now(known), allowance).map_err(|_| Late)?;
         let mut wrong = Vec::new();
         for (at, read) in (0..).zip(versions.reads()) {
             if self.saturation.is_edge(read.row) {
