@@ -4,7 +4,8 @@
 //! EDN does not show the difference: `:f :cas, :value [1 2]` may be a cas from 1 to 2, or one on key 1. So it is decided
 //! once for each history:
 //!
-//! - Only where clients do nothing but read, write and cas, without naming keys, may a pair be a key and a value.
+//! - Only where clients do nothing but read, write, cas, and add to or remove from sets and counters, without naming keys,
+//!   may a pair be a key and a value.
 //! - There it is one if the invocations of reads have pairs that end in nil, `:f :read, :value [7 nil]`. Every
 //!   invocation and every `:ok` must then have a pair; in other completions, what is no pair stays as it is.
 //! - Where the invocations of reads have other values, as `nil`, no pair is taken apart.
@@ -32,26 +33,30 @@ enum Pairs {
     /// There was no read yet.
     #[default]
     Unknown,
-    /// Reads of `[key nil]`: keys and values, if nobody does anything but read, write and cas.
+    /// Reads of `[key nil]`: keys and values, if nobody does anything but what is [`KEYED`].
     Tuples,
     /// Reads without a key: values.
     Values,
-    /// Something that is not a read, a write or a cas, or that names its key: values, whatever reads look like.
+    /// Something that is not [`KEYED`], or that names its key: values, whatever reads look like.
     Other,
 }
+
+/// What is done to objects that are read: registers, sets and counters.
+const KEYED: [&str; 8] = ["read", "write", "cas", "add", "remove", "contains", "increment", "decrement"];
 
 impl Pairs {
     /// What one event of a client tells.
     fn of(event: &BatchedEvent, value: Item<'_>, function: &str) -> Pairs {
+        if event.key.is_some() || !KEYED.contains(&function) {
+            return Pairs::Other;
+        }
         match function {
-            "read" | "write" | "cas" if event.key.is_some() => Pairs::Other,
             "read" if event.event_type == EventType::Invoke => match value.as_pair() {
                 Some((_, Item::Nil)) => Pairs::Tuples,
                 Some(_) => Pairs::Unknown,
                 None => Pairs::Values,
             },
-            "read" | "write" | "cas" => Pairs::Unknown,
-            _ => Pairs::Other,
+            _ => Pairs::Unknown,
         }
     }
 }
