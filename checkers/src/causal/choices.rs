@@ -36,8 +36,11 @@ pub(super) struct Choosing<'a> {
     pub limits: &'a Limits,
     pub small: &'a Limits,
     /// What breaks the level once each read has its writer.
-    pub find: &'a dyn Fn(&Sessions, &Limits) -> Result<Option<Found>, Over>,
+    pub find: &'a Find<'a>,
 }
+
+/// What breaks a level, given whose write each read shows.
+type Find<'a> = dyn Fn(&Sessions, &Limits) -> Result<Option<Found>, Over> + 'a;
 
 /// A choice: its number, and the row that was chosen ([`NONE`]: the initial value).
 type Made = (usize, u32);
