@@ -184,7 +184,7 @@ impl<'a> Saturation<'a> {
             ambiguous: Vec::new(),
             readers: vec![Vec::new(); versions.slots() + versions.keys.len()],
             updates: Vec::new(),
-            sources: versions.reads().iter().map(|read| versions.source(read)).collect(),
+            sources: Vec::with_capacity(versions.reads().len()),
             reach: None,
         };
         if shape.layout != Layout::One {
@@ -199,7 +199,9 @@ impl<'a> Saturation<'a> {
             }
         }
         for (at, read) in (0..).zip(versions.reads()) {
-            match versions.source(read) {
+            let source = versions.source(read).filter(|_| !read.is_repeated);
+            all.sources.push(source);
+            match source {
                 Some(source) => {
                     let slot = all.slot(source, read.key);
                     all.readers[slot].push(read.row);
