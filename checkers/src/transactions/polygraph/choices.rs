@@ -51,7 +51,9 @@ impl<'a, 's> Choices<'a, 's> {
         for at in 0..saturation.ambiguous.len() {
             choices.add_read(at);
         }
-        choices.add_updates();
+        if !is_free {
+            choices.add_updates();
+        }
         choices
     }
 

@@ -102,7 +102,7 @@ impl Versions {
                     }
                     continue;
                 }
-                if micro.previous[at] != NONE {
+                if micro.previous[at] != NONE && !(micro.repeats() && is_read_again(micro, at)) {
                     continue;
                 }
                 let begin = all.candidates.len() as u32;
@@ -197,7 +197,8 @@ impl Versions {
     /// The same with each read's source chosen, by its number.
     pub fn with_sources(&self, source: impl Fn(usize) -> u32) -> Versions {
         let candidates = (0..self.reads.len()).map(source).collect();
-        let reads = (0..).zip(&self.reads).map(|(at, read)| Read { is_repeated: false, begin: at, end: at + 1, ..*read });
+        let reads =
+            (0..).zip(&self.reads).map(|(at, read)| Read { is_repeated: false, begin: at, end: at + 1, ..*read });
         Versions { candidates, reads: reads.collect(), ..self.clone() }
     }
 
@@ -254,6 +255,18 @@ impl Versions {
         all.first_write.push(all.writes.len() as u32);
         all
     }
+}
+
+/// Whether a read shows from outside what its transaction had read of the key before: where values repeat, perhaps from somebody else.
+fn is_read_again(micro: &MicroOperations<'_>, at: usize) -> bool {
+    let (mut before, value) = (micro.previous[at], micro.value[at]);
+    while before != NONE {
+        if micro.kind[before as usize] == micro::Kind::Write || micro.value[before as usize] != value {
+            return false;
+        }
+        before = micro.previous[before as usize];
+    }
+    true
 }
 
 /// The id of nil among the elements.
