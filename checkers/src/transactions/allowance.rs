@@ -36,6 +36,13 @@ impl Allowance {
         }
     }
 
+    /// For a trial: one in so many parts of the time that is left, and of what may be looked at.
+    pub fn part(&self, parts: u32) -> Allowance {
+        let now = Instant::now();
+        let deadline = self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / parts);
+        Allowance { visits: self.visits / u64::from(parts), bytes: self.bytes, deadline, skipped: Vec::new() }
+    }
+
     /// How many bytes may be held.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -69,16 +69,27 @@ enum Ended {
     Over(String),
 }
 
+impl<'a> Case<'a, '_> {
+    fn problem(&self, shape: Shape) -> Problem<'a> {
+        Problem {
+            shape,
+            versions: self.versions,
+            writes: self.writes,
+            known: self.known,
+            instants: self.instants,
+            nodes: self.nodes,
+        }
+    }
+}
+
+/// Whether an order of a level is found; that none is says nothing.
+pub(super) fn is_found(case: &Case<'_, '_>, shape: Shape, allowance: &Allowance) -> bool {
+    matches!(end(&mut Saturation::of(&case.problem(shape)), allowance), Ended::Order)
+}
+
 /// Decides a level, by its shape.
 pub(super) fn decide(case: &Case<'_, '_>, shape: Shape, allowance: &Allowance) -> Decision {
-    let problem = Problem {
-        shape,
-        versions: case.versions,
-        writes: case.writes,
-        known: case.known,
-        instants: case.instants,
-        nodes: case.nodes,
-    };
+    let problem = case.problem(shape);
     let mut saturation = Saturation::of(&problem);
     match end(&mut saturation, allowance) {
         Ended::Order => Decision::Valid,

@@ -18,7 +18,7 @@ use super::dependencies::{self, Dependency};
 use super::explain::Teller;
 use super::micro::{self, MicroOperations};
 use super::polygraph::schedule::{self, Kind};
-use super::polygraph::shape::{Shape, Time};
+use super::polygraph::shape::{Overwritten, Shape, Time};
 use super::polygraph::versions::Versions;
 use super::polygraph::{self, Case, Decision};
 use super::{Inferred, Workload, order};
@@ -117,6 +117,12 @@ const DECIDED: [Level; 19] = {
         StrongReadCommitted,
     ]
 };
+
+/// Levels by which weaker ones are tried first.
+const ABOVE: [Level; 2] = [Level::StrongSnapshotIsolation, Level::StrictSerializable];
+
+/// Such a trial may take one in so many parts of what an analysis may cost.
+const PART: u32 = 4;
 
 /// Levels that nothing in particular is looked for, each with those by which it is known to stand.
 const BETWEEN: [(Level, &[Level]); 3] = [
@@ -228,7 +234,7 @@ pub(super) fn decide(evidence: &Evidence<'_, '_>, asked: Option<Level>, allowanc
             between.map_or_else(|| vec![level], |(_, above)| above.to_vec())
         }
     };
-    let mut deciding = Deciding { evidence, allowance, standing, decisions: Vec::new() };
+    let mut deciding = Deciding { evidence, allowance, standing, decisions: Vec::new(), tried: Vec::new() };
     let left = |deciding: &Deciding<'_, '_, '_>| -> Vec<Level> {
         let standing = &deciding.standing;
         let is_left = |level: &&Level| !standing.is_ruled_out(**level) && !standing.is_proved(**level);
@@ -256,6 +262,9 @@ pub(super) fn decide(evidence: &Evidence<'_, '_>, asked: Option<Level>, allowanc
     let writes: Vec<bool> = (0..evidence.micro.rows())
         .map(|row| evidence.micro.of(row).any(|at| evidence.micro.kind[at] == micro::Kind::Write))
         .collect();
+    if asked.is_none() {
+        deciding.is_found_above(&[Level::StrictSerializable], Level::Serializable, &versions, &writes);
+    }
     for level in remaining {
         if !deciding.standing.is_ruled_out(level) && !deciding.standing.is_proved(level) {
             deciding.level(level, &versions, &writes);
@@ -280,6 +289,8 @@ struct Deciding<'a, 'e, 'h> {
     allowance: &'a Allowance,
     standing: Standing,
     decisions: Vec<(Shape, Decision)>,
+    /// Whose order was looked for on behalf of weaker levels.
+    tried: Vec<Shape>,
 }
 
 impl Deciding<'_, '_, '_> {
@@ -316,13 +327,16 @@ impl Deciding<'_, '_, '_> {
     }
 
     fn level(&mut self, level: Level, versions: &Versions, writes: &[bool]) {
-        let Some(mut shape) = Shape::of(level) else { return };
-        let evidence = self.evidence;
-        if shape.time == Time::Real && !evidence.history.has_real_time() {
-            shape.time = Time::Sessions;
+        let Some(shape) = self.shape(level) else { return };
+        let is_read_alone = shape.is_free && shape.overwritten == Overwritten::Nothing;
+        if !is_read_alone && self.is_found_above(&ABOVE, level, versions, writes) {
+            return;
         }
         let known = self.decisions.iter().find(|(other, _)| *other == shape).map(|(_, decision)| decision.clone());
-        let decision = known.unwrap_or_else(|| self.by_polygraph(shape, versions, writes));
+        let decision = known.unwrap_or_else(|| {
+            self.with_case(shape, versions, writes, |case| polygraph::decide(case, shape, self.allowance))
+                .unwrap_or_else(Decision::Unknown)
+        });
         self.decisions.push((shape, decision.clone()));
         match decision {
             Decision::Valid => self.standing.proved.push(level),
@@ -331,7 +345,41 @@ impl Deciding<'_, '_, '_> {
         }
     }
 
-    fn by_polygraph(&self, shape: Shape, versions: &Versions, writes: &[bool]) -> Decision {
+    /// That of a level, in the time that this history has.
+    fn shape(&self, level: Level) -> Option<Shape> {
+        let mut shape = Shape::of(level)?;
+        if shape.time == Time::Real && !self.evidence.history.has_real_time() {
+            shape.time = Time::Sessions;
+        }
+        Some(shape)
+    }
+
+    /// Whether an order is found of one of these levels that implies this one: less is left to choose, and stores that keep a level mostly keep that in time, too.
+    fn is_found_above(&mut self, above: &[Level], level: Level, versions: &Versions, writes: &[bool]) -> bool {
+        for &above in above.iter().filter(|above| above.implies(level)) {
+            let Some(shape) = self.shape(above).filter(|shape| Some(*shape) != self.shape(level)) else { continue };
+            if self.standing.is_ruled_out(above) || self.tried.contains(&shape) {
+                continue;
+            }
+            self.tried.push(shape);
+            let part = self.allowance.part(PART);
+            let is_found = |case: &Case<'_, '_>| polygraph::is_found(case, shape, &part);
+            if self.with_case(shape, versions, writes, is_found) == Ok(true) {
+                self.standing.proved.push(above);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What is to be said of a level, or why that takes too much.
+    fn with_case<T>(
+        &self,
+        shape: Shape,
+        versions: &Versions,
+        writes: &[bool],
+        say: impl FnOnce(&Case<'_, '_>) -> T,
+    ) -> Result<T, String> {
         let Evidence { history, micro, inferred, teller, .. } = *self.evidence;
         let (times, nodes) = match shape.time {
             Time::None => (Vec::new(), inferred.nodes),
@@ -340,7 +388,7 @@ impl Deciding<'_, '_, '_> {
         };
         let needed = 4 * 16 * (inferred.dependencies.len() + times.len());
         if needed as u64 > self.allowance.bytes() {
-            return Decision::Unknown(format!("the edges take about {} MB: expected more memory", needed >> 20));
+            return Err(format!("the edges take about {} MB: expected more memory", needed >> 20));
         }
         let known: Vec<Dependency> = inferred.dependencies.iter().chain(&times).copied().collect();
         let is_promised = |dependency: &&Dependency| {
@@ -362,7 +410,7 @@ impl Deciding<'_, '_, '_> {
             promised: &promised,
             teller,
         };
-        polygraph::decide(&case, shape, self.allowance)
+        Ok(say(&case))
     }
 }
 

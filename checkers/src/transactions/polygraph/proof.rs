@@ -44,10 +44,15 @@ struct Step {
 impl<'p, 's> Proof<'p, 's> {
     /// The shortest cycle that is found soon, where the contradiction is one.
     pub fn of(saturation: &'p Saturation<'s>, contradiction: &'p Contradiction) -> Proof<'p, 's> {
-        let cycle = match contradiction {
+        let mut cycle = match contradiction {
             Contradiction::Cycle => shortest_cycle(saturation),
             _ => Vec::new(),
         };
+        // A step that leads over instants or fans is whole where it begins with its transaction.
+        let is_row = |edge: &u32| row(saturation, saturation.edges[*edge as usize].0).is_some();
+        if let Some(begin) = cycle.iter().position(is_row) {
+            cycle.rotate_left(begin);
+        }
         Proof { saturation, cycle, contradiction }
     }
 
@@ -72,13 +77,6 @@ impl<'p, 's> Proof<'p, 's> {
     fn steps(&self, edges: &[u32]) -> Vec<Step> {
         let saturation = self.saturation;
         let problem = saturation.problem;
-        let rows = problem.versions.rows;
-        let inner = problem.shape.nodes(rows);
-        let row = |node: u32| match node {
-            node if node >= inner => None,
-            node if problem.shape.layout != Layout::One => Some(node / 2),
-            node => Some(node),
-        };
         let kind = |reason: Reason| match reason {
             Reason::Known(at) => problem.known[at as usize].kind,
             Reason::Forced { reader: NONE, .. } => Kind::WriteWrite,
@@ -93,10 +91,10 @@ impl<'p, 's> Proof<'p, 's> {
             if reason == Reason::Within {
                 continue;
             }
-            if let Some(from) = row(from) {
+            if let Some(from) = row(saturation, from) {
                 open = Some((from, reason));
             }
-            if let (Some((from, reason)), Some(to)) = (open, row(to)) {
+            if let (Some((from, reason)), Some(to)) = (open, row(saturation, to)) {
                 steps.push(Step { from, to, reason, kind: kind(reason) });
                 open = None;
             }
@@ -142,6 +140,16 @@ impl<'p, 's> Proof<'p, 's> {
         }
         path.reverse();
         path
+    }
+}
+
+/// The transaction of a node, where it is of one.
+fn row(saturation: &Saturation<'_>, node: u32) -> Option<u32> {
+    let problem = saturation.problem;
+    match node {
+        node if node >= problem.shape.nodes(problem.versions.rows) => None,
+        node if problem.shape.layout != Layout::One => Some(node / 2),
+        node => Some(node),
     }
 }
 

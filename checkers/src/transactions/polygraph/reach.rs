@@ -7,7 +7,7 @@
 //!   chain 1   b ──► c              row of e, in bits: which of a, b, c, d, e do           11011
 //! ```
 //!
-//! A node from which no edge comes leads nowhere, and is in no chain.
+//! A node all of whose edges lead to nodes from which none comes is in no chain: nothing could be put behind it. Its edges are all the ways from it.
 //!
 //! *Why:* whoever leads to a node of a chain is led to by all that are before it in its own. Where sessions or real time put nodes into an order, there are about as many chains as
 //! clients (Jagadish, "A compression technique to materialize transitive closure", TODS 1990). Without such an order there are too many, and a row is a bit
@@ -101,8 +101,10 @@ impl Reach {
     /// That of some edges, given an order of all nodes that keeps them.
     pub fn of(order: &[u32], edges: &[(u32, u32)], allowance: &Allowance) -> Result<Reach, Failure> {
         let into = Adjacency::into(order.len(), edges);
-        let mut leads_on = vec![false; order.len()];
-        edges.iter().for_each(|&(from, _)| leads_on[from as usize] = true);
+        let out = Adjacency::out(order.len(), edges);
+        let leads_on: Vec<bool> = (0..order.len() as u32)
+            .map(|node| out.of_node(node).iter().any(|&next| !out.of_node(next).is_empty()))
+            .collect();
         let mut place = vec![0; order.len()];
         for (at, &node) in (0..).zip(order) {
             place[node as usize] = at;
@@ -115,17 +117,20 @@ impl Reach {
             }
             None => Rows::Bits(Bits::of(order, &place, &into, allowance)?),
         };
-        Ok(Reach { place, rows, out: Adjacency::out(order.len(), edges), added: FxHashMap::default() })
+        Ok(Reach { place, rows, out, added: FxHashMap::default() })
     }
 
     /// Adds edges. Whether that was done: not if to begin anew costs less, nor if there is a cycle then.
     pub fn add(&mut self, edges: &[(u32, u32)]) -> bool {
-        let Rows::Chains(chains) = &mut self.rows else { return false };
         if edges.len() > self.place.len() / FEW {
             return false;
         }
         for &(from, to) in edges {
-            if chains.leads(to, from) || !chains.holds(from) {
+            if self.leads(to, from) {
+                return false;
+            }
+            let Rows::Chains(chains) = &mut self.rows else { return false };
+            if !chains.holds(from) {
                 return false;
             }
             self.added.entry(from).or_default().push(to);
@@ -143,7 +148,8 @@ impl Reach {
     /// Whether a way leads from one node to another, or both are one.
     pub fn leads(&self, from: u32, to: u32) -> bool {
         match &self.rows {
-            Rows::Chains(chains) => chains.leads(from, to),
+            Rows::Chains(chains) if chains.holds(from) => chains.leads(from, to),
+            Rows::Chains(_) => from == to || self.out.of_node(from).contains(&to),
             Rows::Bits(bits) => bits.leads(self.place[from as usize] as usize, self.place[to as usize] as usize),
         }
     }
@@ -199,7 +205,7 @@ impl Chains {
             for &from in into.of_node(node) {
                 let (chain, before) = place[from as usize];
                 // What is there already has all that is before it.
-                if own[chain as usize] <= before {
+                if chain == NONE || own[chain as usize] <= before {
                     let (begin, length) = row[from as usize];
                     own.iter_mut().zip(&rows[begin..begin + length]).for_each(|(own, row)| *own = (*own).max(*row));
                 }
@@ -231,7 +237,7 @@ impl Chains {
 
     fn leads(&self, from: u32, to: u32) -> bool {
         let (chain, before) = self.place[from as usize];
-        from == to || chain != NONE && before < self.rows[to as usize * self.count + chain as usize]
+        from == to || before < self.rows[to as usize * self.count + chain as usize]
     }
 
     /// Whether a node is in a chain.
