@@ -9,42 +9,13 @@
 //! *When to ask for it rather than for one level:* when nobody promised anything yet, or when a promise was broken and the question
 //! is what is left of it.
 //!
-//! *Method:* down and up the lattice of [`levels`]. Of objects, linearizability first: where it holds, all below it does.
-//! Otherwise from the weakest level upwards, and never one that implies a broken one. Of transactions, all levels that cycles of dependencies
-//! decide come from one analysis; of registers also the levels of sessions, as for objects.
-//!
 //! *What it means:* that a level holds: an order was found. Levels that
-//! are about real time are left out where a history holds none. *Cost:* that of each level that had to be decided; where linearizability
-//! holds, of that alone.
+//! are about real time are left out where a history holds none. How it is taken stands in [`check`](crate::check).
 
-use thiserror::Error;
-
-use crate::history::Value;
+use crate::History;
 use crate::levels::{self, Level};
-use crate::model::{self, ModelName};
-use crate::transactions::{self, Analysis, Workload};
-use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
-use crate::{History, causal, linearizability};
-
-/// What a history is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Operations on objects of this model.
-    Objects(ModelName),
-    /// Transactions.
-    Transactions(Workload),
-}
-
-/// Why no fingerprint was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum DoesNotFit {
-    /// An operation is none of the model.
-    #[error(transparent)]
-    Object(#[from] model::DoesNotFit),
-    /// A transaction is none of the workload.
-    #[error(transparent)]
-    Transaction(#[from] transactions::DoesNotFit),
-}
+use crate::transactions::Analysis;
+use crate::verdict::{Anomaly, Undecided, Verdict};
 
 /// The levels that were decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,63 +23,7 @@ pub struct Fingerprint {
     decided: Vec<(Level, Verdict)>,
 }
 
-/// Takes the fingerprint of a history. `initial` is what registers hold at first; `options` are promises about the order of versions in
-/// transactions.
-///
-/// # Errors
-/// If the history does not fit its subject.
-pub fn take(
-    history: &History,
-    subject: Subject,
-    initial: Option<&Value>,
-    options: &transactions::Options,
-    budget: Budget,
-) -> Result<Fingerprint, DoesNotFit> {
-    let mut fingerprint = Fingerprint::default();
-    match subject {
-        Subject::Objects(model) => {
-            if history.has_real_time() {
-                fingerprint.add(Level::Linearizable, linearizability::check(history, model, initial, budget)?);
-            }
-            if matches!(model, ModelName::Register | ModelName::CasRegister | ModelName::Kv) {
-                fingerprint.add_sessions(history, initial, budget)?;
-            }
-        }
-        Subject::Transactions(workload) => {
-            let analysis = transactions::analyse(history, workload, options, &budget)?;
-            fingerprint.add_analysis(history, &analysis);
-            if workload == Workload::RwRegister {
-                fingerprint.add_sessions(history, initial, budget)?;
-            }
-        }
-    }
-    Ok(fingerprint)
-}
-
 impl Fingerprint {
-    /// Decides what sessions see, from the weakest level upwards, as far as nothing is known yet.
-    fn add_sessions(
-        &mut self,
-        history: &History,
-        initial: Option<&Value>,
-        budget: Budget,
-    ) -> Result<(), model::DoesNotFit> {
-        // That nothing rules out a level of transactions is less than that it holds.
-        let holds = |known: &Self, level| known.valid().any(|held| !held.is_transactional() && held.implies(level));
-        let mut case = None;
-        for level in causal::DECIDED {
-            if holds(self, level) || self.is_ruled_out(level) {
-                continue;
-            }
-            let case = match &case {
-                Some(case) => case,
-                None => case.insert(causal::Case::of(history, initial, budget)?),
-            };
-            self.add(level, case.check(level));
-        }
-        Ok(())
-    }
-
     /// Adds what an analysis says of each level of transactions; of real time only where the history holds it.
     pub fn add_analysis(&mut self, history: &History, analysis: &Analysis) {
         let decided =
@@ -126,6 +41,20 @@ impl Fingerprint {
     /// The verdict on a level, if it was decided by itself and not by its neighbours.
     pub fn verdict(&self, level: Level) -> Option<&Verdict> {
         self.decided.iter().find(|(decided, _)| *decided == level).map(|(_, verdict)| verdict)
+    }
+
+    /// Whether a level holds, by its own verdict and by those of its neighbours.
+    pub fn judged(&self, level: Level) -> Verdict {
+        let is_below = |(broken, _): &(Level, &Anomaly)| level.implies(*broken);
+        match self.verdict(level) {
+            Some(verdict @ Verdict::Invalid(_)) => verdict.clone(),
+            _ if self.holds(level) => Verdict::Valid,
+            Some(verdict @ Verdict::Unknown(_)) if !self.is_ruled_out(level) => verdict.clone(),
+            _ => match self.invalid().find(is_below) {
+                Some((_, anomaly)) => Verdict::Invalid(vec![anomaly.clone()]),
+                None => Verdict::Unknown(Undecided { reason: "it was not looked at".to_owned() }),
+            },
+        }
     }
 
     /// Whether a level, or one that implies it, was found to hold.
@@ -178,10 +107,13 @@ impl Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::{Consistency, Question, Subject, check};
+    use crate::{Budget, ModelName, transactions::Workload};
 
     fn fingerprint(subject: Subject, lines: &str) -> Fingerprint {
         let history = crate::history::read("test", lines.as_bytes()).expect("a history");
-        take(&history, subject, None, &transactions::Options::default(), Budget::default()).expect("it fits")
+        let question = Question::new(subject, Consistency::Fingerprint);
+        check(&history, &question, &Budget::default()).expect("it fits").into_fingerprint()
     }
 
     /// `process type f value` a line: read and write of one register.

@@ -1,16 +1,17 @@
 //! Histories of concurrent operations, and the checkers that decide which consistency guarantees they satisfy.
 //!
 //! ```text
-//!   a file ──history::read──► History ──► linearizability::check ──► Verdict: valid
-//!   a run  ──HistoryBuilder──►  (columns    convergence::check                 invalid, with the operations that prove it
-//!                                of integers)                                  unknown, with how far it came
+//!   a file ──history::read──► History ──► check ──► Answer: valid
+//!   a run  ──HistoryBuilder──►  (columns    ▲                 invalid, with the operations that prove it
+//!                                of integers)                 unknown, with how far it came
+//!                                       Question
 //! ```
 //!
 //! Synchronous and pure: no runtime, no network, usable alone from any Rust program. Read [`history`] first, then
-//! [`linearizability`].
+//! [`check`](mod@check), and [`linearizability`] of the methods behind it.
 //!
 //! ```
-//! use shakedown_checkers::{Budget, ModelName, history, linearizability};
+//! use shakedown_checkers::{Budget, Consistency, Level, ModelName, Question, Subject, check, history};
 //!
 //! let text = r#"
 //! {"process":0,"type":"invoke","f":"write","value":1}
@@ -19,8 +20,9 @@
 //! {"process":1,"type":"ok","f":"read","value":null}
 //! "#;
 //! let history = history::read("example", text.as_bytes())?;
-//! let verdict = linearizability::check(&history, ModelName::Register, None, Budget::default())?;
-//! assert_eq!(verdict.anomalies()[0].name, "stale-read");
+//! let question = Question::new(Subject::Objects(ModelName::Register), Consistency::Level(Level::Linearizable));
+//! let answer = check(&history, &question, &Budget::default())?;
+//! assert_eq!(answer.verdict().anomalies()[0].name, "stale-read");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -29,6 +31,7 @@
 extern crate self as shakedown_checkers;
 
 pub mod causal;
+pub mod check;
 pub mod convergence;
 pub mod fingerprint;
 pub mod history;
@@ -39,6 +42,7 @@ pub mod model;
 pub mod transactions;
 pub mod verdict;
 
+pub use check::{Answer, Consistency, Question, Subject, check};
 pub use fingerprint::Fingerprint;
 pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
 pub use levels::Level;

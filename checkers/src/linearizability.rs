@@ -90,8 +90,7 @@ pub fn check(
 /// How many reads [`check`] does not judge, as it takes their values for not recorded: those that returned nil although registers held
 /// something at first and nobody wrote nil.
 pub fn unrecorded_reads(history: &History, model: ModelName, initial: Option<&Value>) -> usize {
-    let registers = matches!(model, ModelName::Register | ModelName::CasRegister | ModelName::Kv);
-    if !registers || initial.is_none_or(|initial| *initial == Value::Nil) {
+    if !model.is_register() || initial.is_none_or(|initial| *initial == Value::Nil) {
         return 0;
     }
     Registers::compile(history, model, initial).map_or(0, |registers| registers.unrecorded_reads())

@@ -3,11 +3,11 @@
 //! A run fails when something that its mode claims is broken, when a node panics, when an invariant that belongs to no claim
 //! breaks, or when the cluster does not recover. What else a weak mode shows is told, and allowed.
 
-use shakedown_checkers::fingerprint::{self, Subject};
 use shakedown_checkers::history::EventPosition;
 use shakedown_checkers::verdict::{Edge, PartialOrder, Zone};
 use shakedown_checkers::{
-    Anomaly, Budget, Fingerprint, History, Level, ModelName, OperationId, Undecided, Verdict, convergence, transactions,
+    Anomaly, Budget, Consistency, Fingerprint, History, Level, ModelName, OperationId, Question, Subject, Undecided,
+    Verdict, check,
 };
 use shakedown_results::{
     AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord,
@@ -105,9 +105,10 @@ pub fn name<O>(plan: &Plan<O>) -> String {
 
 /// How strong the history of a run is, with what the system's own invariants saw and what was read in the end.
 fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprint {
-    let options = transactions::Options::default();
-    let mut fingerprint = fingerprint::take(&happened.history, Subject::Objects(model), None, &options, BUDGET)
-        .expect("a workload's operations fit its own model");
+    let subject = Subject::Objects(model);
+    let question = Question { quiet: happened.quiet, ..Question::new(subject, Consistency::Fingerprint) };
+    let answer = check(&happened.history, &question, &BUDGET).expect("a workload's operations fit its own model");
+    let mut fingerprint = answer.into_fingerprint();
     // Its proof is inside: the system's own invariants watched every read.
     let broken: Vec<&Finding> = happened.findings.iter().filter(|f| f.claim == Some(Level::Prefix)).collect();
     if mode.claims.contains(&Level::Prefix) && (!broken.is_empty() || !fingerprint.holds(Level::Prefix)) {
@@ -126,9 +127,6 @@ fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprin
             }
         };
         fingerprint.add(Level::Prefix, verdict);
-    }
-    if let Some(quiet) = happened.quiet {
-        fingerprint.add(Level::Eventual, convergence::check(&happened.history, None, quiet));
     }
     fingerprint
 }

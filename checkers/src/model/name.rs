@@ -129,6 +129,11 @@ impl ModelName {
         }
     }
 
+    /// Whether it is one of registers that are read, written and compared, one by one.
+    pub fn is_register(self) -> bool {
+        matches!(self, ModelName::Register | ModelName::CasRegister | ModelName::Kv)
+    }
+
     /// The model that fits the operations of a history, if one does: [`fit`](ModelName::fit) also says why none does.
     pub fn guess(history: &History) -> Option<ModelName> {
         ModelName::fit(history).ok()

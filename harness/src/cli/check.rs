@@ -1,9 +1,9 @@
 //! `shakedown check`: histories from anywhere.
 //!
-//! What is asked ([`Question`]) is settled once for all files; each file is read within its limits, held against it, and told ([`Answer`]).
+//! What is asked ([`Question`]) is settled once for all files; each file is read within its limits, held against it, and told ([`Told`]).
 
-mod answer;
 mod question;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
-use shakedown_checkers::{Budget, History};
+use shakedown_checkers::{Answer, Budget, History};
 
 use super::{CheckArguments, Status, Trouble, print};
-use answer::Answer;
 use question::Question;
+use told::Told;
 
 pub(super) use question::InvariantArguments;
 
@@ -29,8 +29,8 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
         &arguments.files,
         limits.at_once,
         |file| {
-            let answer = answer(&question, &limits, file)?;
-            Ok((answer.status(), if json { answer.json()? } else { answer.text() }))
+            let told = answer(&question, &limits, file)?;
+            Ok((told.status(), if json { told.json()? } else { told.text() }))
         },
         |told: Result<_, Trouble>| match told {
             Ok((status, text)) => {
@@ -46,24 +46,30 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     Ok(worst)
 }
 
-fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Answer, Trouble> {
+fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Told, Trouble> {
     let begun = Instant::now();
     let deadline = begun.checked_add(limits.time);
     let options = ReadOptions { threads: limits.threads, max_bytes: Some(limits.memory), deadline };
-    let mut answer = match read_file_with(file, &options) {
+    let mut told = match read_file_with(file, &options) {
         Ok(history) => {
             let rest = limits.memory.saturating_sub(history.bytes() as u64);
             let budget =
                 Budget { configurations: u64::MAX, bytes: Some(rest), deadline, threads: Some(limits.threads) };
             question.answer(file, history, budget)?
         }
-        Err(over @ ReadError::OverBudget { .. }) => {
-            Answer::undecided(file, question, History::default(), over.to_string())
-        }
+        Err(over @ ReadError::OverBudget { .. }) => Told {
+            file: file.display().to_string(),
+            history: History::default(),
+            model: question.model(),
+            consistency: question.consistency(),
+            guessed: question.guessed(),
+            answer: Answer::undecided(over.to_string()),
+            seconds: 0.0,
+        },
         Err(error) => return Err(error.into()),
     };
-    answer.seconds = begun.elapsed().as_secs_f64();
-    Ok(answer)
+    told.seconds = begun.elapsed().as_secs_f64();
+    Ok(told)
 }
 
 /// What the check of one file may cost, and how many are checked at once.

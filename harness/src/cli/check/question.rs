@@ -3,18 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
-use shakedown_checkers::fingerprint::{self, Subject};
+use shakedown_checkers::check::{DoesNotFit, Unclear};
 use shakedown_checkers::invariants::{self, Invariant};
 use shakedown_checkers::transactions::{self, Workload};
-use shakedown_checkers::{
-    Budget, Fingerprint, History, Level, ModelName, Value, Verdict, causal, convergence, linearizability,
-};
+use shakedown_checkers::{Budget, Consistency, History, Level, ModelName, Subject, Value, check};
 
-use super::answer::Answer;
+use super::told::Told;
 use crate::cli::{CheckArguments, Trouble, unknown};
-
-pub(super) const INVARIANT: &str = "invariant";
-pub(super) const FINGERPRINT: &str = "fingerprint";
 
 /// What invariants may be told.
 #[derive(Args)]
@@ -39,118 +34,9 @@ pub(in crate::cli) struct InvariantArguments {
     max_staleness: Option<u64>,
 }
 
-/// What a history is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    Subject(Subject),
-    Invariant(Invariant),
-}
-
-impl About {
-    fn objects(model: ModelName) -> About {
-        About::Subject(Subject::Objects(model))
-    }
-
-    fn transactions(workload: Workload) -> About {
-        About::Subject(Subject::Transactions(workload))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            About::Subject(Subject::Objects(model)) => model.name(),
-            About::Subject(Subject::Transactions(workload)) => workload.name(),
-            About::Invariant(invariant) => invariant.name(),
-        }
-    }
-
-    /// What is asked of it where nothing is.
-    fn usual(self, has_real_time: bool) -> Consistency {
-        match self {
-            About::Subject(Subject::Objects(_)) => Consistency::Level(Level::Linearizable),
-            About::Subject(Subject::Transactions(_)) if !has_real_time => {
-                Consistency::Level(Level::StrongSessionSerializable)
-            }
-            About::Subject(Subject::Transactions(_)) => Consistency::Level(Level::StrictSerializable),
-            About::Invariant(_) => Consistency::Invariant,
-        }
-    }
-
-    /// Whether that can be decided of it.
-    fn allows(self, consistency: Consistency) -> bool {
-        match (self, consistency) {
-            (About::Subject(_), Consistency::Fingerprint) | (About::Invariant(_), Consistency::Invariant) => true,
-            (About::Subject(Subject::Objects(model)), Consistency::Level(level)) => {
-                matches!(level, Level::Linearizable | Level::Eventual)
-                    || is_register(model) && causal::DECIDED.contains(&level)
-            }
-            (About::Subject(Subject::Transactions(workload)), Consistency::Level(level)) => {
-                level.is_transactional() || workload == Workload::RwRegister && causal::DECIDED.contains(&level)
-            }
-            // A long fork is what this level allows: it is asked for under that name too.
-            (About::Invariant(invariant), Consistency::Level(level)) => {
-                invariant == Invariant::LongFork && level == Level::ParallelSnapshotIsolation
-            }
-            _ => false,
-        }
-    }
-
-    /// What can be decided of it, in words.
-    fn allowed(self) -> &'static str {
-        match self {
-            About::Subject(Subject::Objects(model)) if is_register(model) => {
-                "linearizable, sequential, one of the causal family or the session guarantees, eventual, or fingerprint"
-            }
-            About::Subject(Subject::Objects(_)) => "linearizable, eventual or fingerprint",
-            About::Subject(Subject::Transactions(Workload::ListAppend)) => {
-                "a level of transactions, such as serializable, or fingerprint"
-            }
-            About::Subject(Subject::Transactions(Workload::RwRegister)) => {
-                "a level of transactions, such as serializable, one of the causal family, or fingerprint"
-            }
-            About::Invariant(_) => INVARIANT,
-        }
-    }
-}
-
-fn is_register(model: ModelName) -> bool {
-    matches!(model, ModelName::Register | ModelName::CasRegister | ModelName::Kv)
-}
-
-/// What it is held against.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Consistency {
-    Level(Level),
-    Invariant,
-    Fingerprint,
-}
-
-impl Consistency {
-    fn from_name(name: &str) -> Result<Consistency, Trouble> {
-        match (name, Level::from_name(name)) {
-            (INVARIANT, _) => Ok(Consistency::Invariant),
-            (FINGERPRINT, _) => Ok(Consistency::Fingerprint),
-
-            (_, Some(level)) => Ok(Consistency::Level(level)),
-            (_, None) => {
-                let levels = Level::ALL.iter().map(|level| level.name());
-                let names: Vec<&str> = levels.chain([INVARIANT, FINGERPRINT]).collect();
-                Err(unknown("consistency", name, &names))
-            }
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Consistency::Level(level) => level.name(),
-            Consistency::Invariant => INVARIANT,
-            Consistency::Fingerprint => FINGERPRINT,
-        }
-    }
-}
-
 /// What is asked of each file.
 pub(super) struct Question {
-    about: Option<About>,
+    subject: Option<Subject>,
     consistency: Option<Consistency>,
     initial: Option<Value>,
     transactions: transactions::Options,
@@ -159,11 +45,11 @@ pub(super) struct Question {
 
 impl Question {
     pub fn of(arguments: &CheckArguments) -> Result<Question, Trouble> {
-        let consistency = arguments.consistency.as_deref().map(Consistency::from_name).transpose()?;
-        let about = arguments.model.as_deref().map(|name| about(name, consistency)).transpose()?;
+        let consistency = arguments.consistency.as_deref().map(consistency).transpose()?;
+        let subject = arguments.model.as_deref().map(|name| subject(name, consistency)).transpose()?;
         let told = &arguments.invariants;
         let question = Question {
-            about,
+            subject,
             consistency,
             initial: arguments.initial.as_deref().map(value),
             transactions: transactions::Options {
@@ -182,15 +68,15 @@ impl Question {
                 max_nanoseconds: told.max_staleness.map(|milliseconds| milliseconds.saturating_mul(1_000_000)),
             },
         };
-        if let Some(about) = about {
-            question.consistency_of(about, true)?;
+        if let Some(subject) = subject {
+            question.about(subject, true).check().map_err(|error| misfit(&error))?;
         }
         Ok(question)
     }
 
     /// What was not asked and had to be guessed, in words.
     pub fn guessed(&self) -> Option<&'static str> {
-        match (self.about, self.consistency) {
+        match (self.subject, self.consistency) {
             (None, _) => Some("guessed from the operations"),
             (_, None) => Some("the consistency is guessed"),
             _ => None,
@@ -199,134 +85,78 @@ impl Question {
 
     /// The model's name, if it was asked for.
     pub fn model(&self) -> Option<&'static str> {
-        self.about.map(About::name)
+        self.subject.map(Subject::name)
     }
 
-    /// The name of what was asked for; where nothing was, of what is most likely meant.
-    pub fn consistency(&self) -> &'static str {
-        let usual = self.about.map_or(Consistency::Level(Level::Linearizable), |about| about.usual(true));
-        self.consistency.unwrap_or(usual).name()
+    /// What was asked for; where nothing was, what is most likely meant.
+    pub fn consistency(&self) -> Consistency {
+        let usual = self.subject.map_or(Consistency::Level(Level::Linearizable), |subject| subject.usual(true));
+        self.consistency.unwrap_or(usual)
     }
 
-    fn consistency_of(&self, about: About, has_real_time: bool) -> Result<Consistency, Trouble> {
-        let consistency = self.consistency.unwrap_or(about.usual(has_real_time));
-        let is_nil = self.initial.as_ref().is_none_or(|initial| *initial == Value::Nil);
-        if let (About::Subject(Subject::Transactions(workload)), false) = (about, is_nil) {
-            let name = workload.name();
-            return Err(Trouble(format!("--initial: registers and lists of {name} are empty at first: expected none")));
+    /// The whole of it, of a history about this.
+    fn about(&self, subject: Subject, has_real_time: bool) -> check::Question {
+        check::Question {
+            initial: self.initial.clone(),
+            transactions: self.transactions,
+            invariants: self.invariants.clone(),
+            ..check::Question::new(subject, self.consistency.unwrap_or(subject.usual(has_real_time)))
         }
-        if about.allows(consistency) {
-            return Ok(consistency);
-        }
-        let (name, found) = (about.name(), consistency.name());
-        Err(Trouble(format!("{found} is not decided of {name}: expected --consistency {}", about.allowed())))
     }
 
     /// Holds a history against it.
-    pub fn answer(&self, file: &Path, history: History, budget: Budget) -> Result<Answer, Trouble> {
+    pub fn answer(&self, file: &Path, history: History, budget: Budget) -> Result<Told, Trouble> {
         let name = file.display();
-        let trouble = |error: &dyn std::fmt::Display| Trouble(format!("{name}: {error}"));
-        let about = match self.about {
-            Some(about) => about,
-            None => self.guess(&history).map_err(|error| trouble(&error.0))?,
-        };
-        let consistency = self.consistency_of(about, history.has_real_time()).map_err(|error| trouble(&error.0))?;
-        let initial = self.initial.as_ref();
-        let mut answer = Answer::of(file, self, history, about.name(), consistency.name());
-        let history = &answer.history;
-        match (about, consistency) {
-            (About::Invariant(invariant), _) => {
-                let report = invariants::judge(history, invariant, &self.invariants).map_err(|e| trouble(&e))?;
-                answer.figures = report.figures;
-                answer.verdict = report.verdict;
-            }
-            (About::Subject(subject), Consistency::Fingerprint) => {
-                let taken = fingerprint::take(history, subject, initial, &self.transactions, budget);
-                answer.take(taken.map_err(|e| trouble(&e))?);
-            }
-            (About::Subject(Subject::Objects(model)), Consistency::Level(Level::Linearizable)) => {
-                let verdict = linearizability::check(history, model, initial, budget).map_err(|e| trouble(&e))?;
-                answer.unrecorded = linearizability::unrecorded_reads(history, model, initial);
-                answer.rank(Level::Linearizable, verdict);
-            }
-            (About::Subject(Subject::Objects(_)), Consistency::Level(Level::Eventual)) => {
-                answer.rank(Level::Eventual, convergence::check(history, initial, convergence::after_faults(history)));
-            }
-            (About::Subject(Subject::Transactions(workload)), Consistency::Level(level))
-                if level.is_transactional() =>
-            {
-                let options = &self.transactions;
-                let analysis =
-                    transactions::analyse_for(history, workload, level, options, &budget).map_err(|e| trouble(&e))?;
-                answer.verdict = analysis.verdict(level);
-                // Where sessions are all that orders anything, what they saw decides: causal convergence must hold where it is implied.
-                let implied = Level::CausalConvergence;
-                let is_implied = workload == Workload::RwRegister && level.implies(implied) && !history.has_real_time();
-                if is_implied && answer.verdict == Verdict::Valid {
-                    let sessions = causal::check(history, implied, initial, budget).map_err(|e| trouble(&e))?;
-                    if let Verdict::Invalid(_) = sessions {
-                        let mut known = Fingerprint::default();
-                        known.add_analysis(history, &analysis);
-                        known.add(implied, sessions.clone());
-                        answer.ruled_out = known.ruled_out();
-                        answer.strongest = known.strongest();
-                        answer.verdict = sessions;
-                        return Ok(answer);
-                    }
-                }
-                answer.ruled_out = analysis.ruled_out;
-                answer.strongest = analysis.strongest;
-            }
-            (About::Subject(_), Consistency::Level(level)) => {
-                let verdict = causal::check(history, level, initial, budget).map_err(|e| trouble(&e))?;
-                answer.rank(level, verdict);
-            }
-            (About::Subject(_), Consistency::Invariant) => unreachable!("it is not allowed"),
-        }
-        Ok(answer)
-    }
-
-    fn guess(&self, history: &History) -> Result<About, Trouble> {
-        let transactions = || Workload::guess(history).map(About::transactions);
-        let invariant = || Invariant::guess(history).map(About::Invariant);
-        match self.consistency {
-            Some(Consistency::Invariant) => invariant().ok_or_else(|| {
-                let names: Vec<&str> = Invariant::ALL.iter().map(|invariant| invariant.name()).collect();
-                Trouble(format!("which invariant it is for is not clear: expected --model {}", names.join(", ")))
-            }),
-            Some(Consistency::Level(level)) if level.is_transactional() => match transactions() {
-                Some(about) => Ok(about),
-                None if history.is_empty() => Ok(About::transactions(Workload::ListAppend)),
-                None => Err(Trouble(
-                    "no transaction appends or writes: expected --model list-append or rw-register".to_owned(),
-                )),
-            },
-            Some(Consistency::Level(level)) if level != Level::Linearizable => Ok(match transactions() {
-                Some(about) => about,
-                None => About::objects(ModelName::Kv),
-            }),
-            // Of a history in which nothing was done, every model says the same.
-            _ if history.is_empty() => Ok(About::objects(ModelName::Register)),
-            Some(Consistency::Level(_)) => transactions().map_or_else(|| objects(history), Ok),
-            Some(Consistency::Fingerprint) => transactions().map_or_else(|| objects(history), Ok),
-            None => {
-                let before = || Invariant::guess_before_models(history).map(About::Invariant);
-                let some = transactions().or_else(before).or_else(|| objects(history).ok()).or_else(invariant);
-                some.map_or_else(|| objects(history), Ok)
-            }
-        }
+        let trouble = |Trouble(error)| Trouble(format!("{name}: {error}"));
+        let guessed = || Subject::guess(&history, self.consistency).map_err(|error| trouble(unclear(&error)));
+        let subject = self.subject.map_or_else(guessed, Ok)?;
+        let question = self.about(subject, history.has_real_time());
+        let answer = check::check(&history, &question, &budget).map_err(|error| trouble(misfit(&error)))?;
+        Ok(Told {
+            file: name.to_string(),
+            history,
+            model: Some(subject.name()),
+            consistency: question.consistency,
+            guessed: self.guessed(),
+            answer,
+            seconds: 0.0,
+        })
     }
 }
 
-fn objects(history: &History) -> Result<About, Trouble> {
-    ModelName::fit(history).map(About::objects).map_err(|missing| Trouble(missing.to_string()))
+fn misfit(error: &DoesNotFit) -> Trouble {
+    Trouble(match error {
+        DoesNotFit::NotDecided(subject, consistency) => {
+            let (name, found) = (subject.name(), consistency.name());
+            format!("{found} is not decided of {name}: expected --consistency {}", subject.decided())
+        }
+        DoesNotFit::Initial(workload) => {
+            format!("--initial: registers and lists of {} are empty at first: expected none", workload.name())
+        }
+        error => error.to_string(),
+    })
+}
+
+fn unclear(error: &Unclear) -> Trouble {
+    Trouble(match error {
+        Unclear::Invariant => {
+            let names: Vec<&str> = Invariant::ALL.iter().map(|invariant| invariant.name()).collect();
+            format!("{error}: expected --model {}", names.join(", "))
+        }
+        Unclear::Transactions => format!("{error}: expected --model list-append or rw-register"),
+        Unclear::Objects(_) => error.to_string(),
+    })
+}
+
+fn consistency(name: &str) -> Result<Consistency, Trouble> {
+    Consistency::from_name(name).ok_or_else(|| unknown("consistency", name, &Consistency::names()))
 }
 
 /// What a model's name stands for, which what is asked of it may decide: a set is an object, and has an invariant.
-fn about(name: &str, consistency: Option<Consistency>) -> Result<About, Trouble> {
-    let workload = || Workload::from_name(name).map(About::transactions);
-    let objects = || ModelName::from_name(name).map(About::objects);
-    let invariant = || Invariant::from_name(name).map(About::Invariant);
+fn subject(name: &str, consistency: Option<Consistency>) -> Result<Subject, Trouble> {
+    let workload = || Workload::from_name(name).map(Subject::Transactions);
+    let objects = || ModelName::from_name(name).map(Subject::Objects);
+    let invariant = || Invariant::from_name(name).map(Subject::Invariant);
     let found = match consistency {
         Some(Consistency::Invariant) => invariant().or_else(workload).or_else(objects),
         _ => workload().or_else(objects).or_else(invariant),
