@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A configuration is (event, which open operations have taken effect, which need not any more, state): a few machine words. Each is
-//! visited once.
+//! visited once, and none after one that was *freer* (`passed.rs`).
 //!
 //! These rules keep the tree thin, and lose no order:
 //! * **Observers first.** An operation that only observes takes effect as soon as it is legal. In any order in which it comes later it can be
@@ -26,17 +26,19 @@
 //! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
 //!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 //!
+//! A search that has come to [`COUNTED`] configurations counts first whether there can be an order at all (`entries.rs`).
+//!
 //! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
 //! turn.
 
 use std::time::Instant;
 
-use rustc_hash::FxHashSet;
-
 use crate::history::EventPosition;
 use crate::verdict::Budget;
 
 use super::automaton::{Automaton, Call, Effect, State};
+use super::entries;
+use super::passed::Passed;
 use super::slots::Slots;
 use super::timeline::{Cursor, Member, Timeline};
 
@@ -77,12 +79,16 @@ pub(super) fn search<A: Automaton + ?Sized>(
     budget: &Budget,
 ) -> Searched {
     let timeline = Timeline::of(calls, from, automaton);
+    let counted = |automaton: &A| entries::impossible_by(calls, from, automaton);
     match timeline.slots {
-        0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from),
-        65..=256 => Search::<[u64; 4], A>::new(&timeline, automaton, budget).run(from),
-        _ => Search::<Box<[u64]>, A>::new(&timeline, automaton, budget).run(from),
+        0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from, counted),
+        65..=256 => Search::<[u64; 4], A>::new(&timeline, automaton, budget).run(from, counted),
+        _ => Search::<Box<[u64]>, A>::new(&timeline, automaton, budget).run(from, counted),
     }
 }
+
+/// After so many configurations it pays to count.
+const COUNTED: usize = 500;
 
 /// A configuration at which an operation closes; the choices that are left of it are on the stack of choices.
 struct Frame<S> {
@@ -111,7 +117,7 @@ struct Search<'a, S, A: ?Sized> {
     automaton: &'a mut A,
     budget: &'a Budget,
     cursor: Cursor<'a, S>,
-    visited: FxHashSet<(u32, State, S, S)>,
+    passed: Passed<S>,
     frames: Vec<Frame<S>>,
     /// The choices of all frames, those of the last one on top, the best on top of them.
     choices: Vec<Choice>,
@@ -132,7 +138,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             automaton,
             budget,
             cursor: Cursor::new(timeline),
-            visited: FxHashSet::default(),
+            passed: Passed::default(),
             frames: Vec::new(),
             choices: Vec::new(),
             enablers: Vec::new(),
@@ -143,40 +149,51 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         }
     }
 
-    fn run(mut self, from: &[State]) -> Searched {
+    fn run(mut self, from: &[State], counted: impl Fn(&A) -> Option<EventPosition>) -> Searched {
         let mut deepest = 0;
         let mut found = None;
         for &state in from {
             self.cursor.back_to(0);
-            found = Some(self.descend(state, &mut deepest)).filter(|found| !matches!(found, Found::NoOrder { .. }));
+            found = self.descend(state, &mut deepest, &counted);
             if found.is_some() {
                 break;
             }
         }
         Searched {
             found: found.unwrap_or(Found::NoOrder { deepest: deepest.max(self.blamed) }),
-            visited: self.visited.len() as u64,
+            visited: self.passed.len() as u64,
             decided: self.frames.iter().map(|frame| frame.chosen).filter(|&chosen| chosen != PASSES).collect(),
         }
     }
 
-    fn descend(&mut self, mut state: State, deepest: &mut EventPosition) -> Found {
+    /// Searches from one state on: `None` if no order begins there.
+    fn descend(
+        &mut self,
+        mut state: State,
+        deepest: &mut EventPosition,
+        counted: &impl Fn(&A) -> Option<EventPosition>,
+    ) -> Option<Found> {
         let mut taken = S::empty(self.timeline.slots);
         let mut absorbed = S::empty(self.timeline.slots);
         loop {
             self.walk(&mut taken, &mut absorbed, state);
-            let Some(&event) = self.timeline.events.get(self.cursor.event) else { return Found::Order };
+            let Some(&event) = self.timeline.events.get(self.cursor.event) else {
+                return Some(Found::Order);
+            };
             *deepest = event.position.max(*deepest);
             let here = self.cursor.event as u32;
-            if self.visited.insert((here, state, taken.clone(), absorbed.clone())) {
+            if self.passed.insert(here, state, &taken, &absorbed, &self.cursor) {
                 if let Some(spent) = self.spent() {
-                    return Found::GaveUp { deepest: *deepest, spent };
+                    return Some(Found::GaveUp { deepest: *deepest, spent });
+                }
+                if self.passed.len() == COUNTED
+                    && let Some(deepest) = counted(self.automaton)
+                {
+                    return Some(Found::NoOrder { deepest });
                 }
                 self.branch(taken, absorbed, state);
             }
-            let Some(choice) = self.next_choice() else {
-                return Found::NoOrder { deepest: *deepest };
-            };
+            let choice = self.next_choice()?;
             let frame = self.frames.last_mut().expect("a choice has its frame");
             frame.chosen = choice.member;
             (taken, absorbed) = (frame.taken.clone(), frame.absorbed.clone());
@@ -210,7 +227,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
 
     /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
     fn spent(&self) -> Option<Spent> {
-        let visited = self.visited.len() as u64;
+        let visited = self.passed.len() as u64;
         if visited > self.budget.configurations {
             return Some(Spent::Configurations(self.budget.configurations));
         }
@@ -233,14 +250,10 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         // Two sets in each configuration and frame, which wide ones keep outside of it.
         let outside =
             if size_of::<S>() == size_of::<Box<[u64]>>() { size_of_val(self.cursor.movers.words()) * 2 } else { 0 };
-        let configuration = size_of::<(u32, State, S, S)>() + 1;
-        // A table that is full doubles, and holds the old one beside the new one for a while.
-        let (length, capacity) = (self.visited.len(), self.visited.capacity());
-        let tables = if length * 8 > capacity * 7 { 3 } else { 1 };
-        let visited = capacity * configuration * tables + length * outside;
+        let passed = self.passed.bytes(outside);
         let frames = self.frames.capacity() * size_of::<Frame<S>>() + self.frames.len() * outside;
         let choices = self.choices.capacity() * size_of::<Choice>();
-        (visited + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
+        (passed + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
     }
 
     /// Goes on until an operation closes of which something must be decided, or to the end.
