@@ -9,6 +9,7 @@
 //! A violation comes in *units*, which only mean something whole: an element with its `put` and its `take`. Units are left out one by
 //! one, as long as the rest is still not linearizable.
 
+mod balance;
 mod counting;
 mod elements;
 mod empties;
@@ -19,6 +20,7 @@ mod phrases;
 mod range_tree;
 mod repeating;
 mod set_elements;
+mod shorten;
 mod stack;
 mod strings;
 mod unordered_queue;
@@ -53,7 +55,9 @@ impl<M: Model + Sync> Judge for Containers<'_, M> {
                 let elements = set_elements::split(history, object);
                 Finding::of_all(elements.iter().map(|element| self.modelled.judge(history, element, budget)))
             }
-            None if self.name == ModelName::FifoQueue => repeating::judge(history, object, &self.modelled, budget),
+            None if [ModelName::FifoQueue, ModelName::UnorderedQueue].contains(&self.name) => {
+                repeating::judge(history, object, self.name, &self.modelled, budget)
+            }
             None => self.modelled.judge(history, object, budget),
         }
     }

@@ -14,122 +14,132 @@
 //! can be given to them is a matching between intervals that are sorted alike, which is found by giving each entry the open
 //! operation that closes first (Glover 1967). It is a bound, no decision: operations can be many enough and still not make a walk.
 //!
-//! *Cost:* O(n log n) for each set; at most [`WORK`] operations are looked at, about.
+//! *Cost:* O(n log n) for each set. Which sets are tried is bounded by how many operations may be looked at.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::history::{EventPosition, NEVER};
+use crate::history::EventPosition;
 
-use super::automaton::{Automaton, Call, Effect, State};
+use super::automaton::{Effect, State};
 
-/// All sets together look at about so many operations: some tenths of a second.
-const WORK: usize = 1 << 24;
-
-/// A completion by which the calls, sorted by invocation, have no legal order from any of these states on, because there are too few that
-/// could have taken a register into some set of values. `None` says nothing.
-pub(super) fn impossible_by<A: Automaton + ?Sized>(
-    calls: &[Call],
-    from: &[State],
-    automaton: &A,
-) -> Option<EventPosition> {
-    let effects: Vec<(&Call, Effect)> =
-        calls.iter().map(|call| Some((call, automaton.effect(call.class)?))).collect::<Option<_>>()?;
-    effects.iter().find(|(_, effect)| matches!(effect, Effect::Cas(..)))?;
-    let mut values: Vec<State> =
-        effects.iter().filter(|(call, _)| call.must).filter_map(|(_, effect)| effect.needs()).collect();
-    values.sort_unstable();
-    values.dedup();
-    // Of values that nobody was certainly shown, it does not matter in which set they are: they are in none.
-    let rank = |value: State| values.binary_search(&value).ok();
-    let count = values.len();
-    let mut earliest = None;
-    let mut count_for = |is_in: &dyn Fn(State) -> bool| {
-        let until = earliest.unwrap_or(NEVER);
-        let found = too_few_entries(&effects, from, until, is_in);
-        earliest = found.or(earliest);
-    };
-    if count < 16 && calls.len() << count <= WORK {
-        for set in 1..1u32 << count {
-            count_for(&|value| rank(value).is_some_and(|rank| set >> rank & 1 == 1));
-        }
-    } else {
-        for &one in values.iter().take(WORK / calls.len() / 2) {
-            count_for(&|value| value == one);
-            count_for(&|value| value != one);
-        }
-    }
-    earliest
+/// An operation that has not taken effect yet.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    pub effect: Effect,
+    pub invoked: EventPosition,
+    pub closed: EventPosition,
+    pub must: bool,
 }
 
-/// A register certainly was inside or outside of a set, at some moment while an operation was open.
+/// With at most so many values, all sets of them are tried, if these look at no more than [`WORK`] operations.
+const FEW: usize = 12;
+
+/// All sets together look at about so many operations.
+pub(super) const WORK: usize = 1 << 22;
+
+/// A completion by which these operations on a register, sorted by invocation, have no legal order from any of these states on, because
+/// there are too few that could have taken the register into some set of values. `None` says nothing.
+pub(super) fn impossible_by(mut pending: Vec<Pending>, from: &[State], work: usize) -> Option<EventPosition> {
+    pending.iter().find(|pending| matches!(pending.effect, Effect::Cas(..)))?;
+    let mut values: Vec<State> = from.to_vec();
+    values.extend(pending.iter().flat_map(|pending| [pending.effect.needs(), pending.effect.writes()]).flatten());
+    values.sort_unstable();
+    values.dedup();
+    let rank = |value: State| values.partition_point(|&other| other < value) as State;
+    for pending in &mut pending {
+        pending.effect = match pending.effect {
+            Effect::Read(value) => Effect::Read(rank(value)),
+            Effect::Write(value) => Effect::Write(rank(value)),
+            Effect::Cas(expected, new) => Effect::Cas(rank(expected), rank(new)),
+        };
+    }
+    let from: Vec<State> = from.iter().map(|&state| rank(state)).collect();
+    let mut by_closing: Vec<u32> = (0..pending.len() as u32).filter(|&at| pending[at as usize].must).collect();
+    by_closing.sort_unstable_by_key(|&at| pending[at as usize].closed);
+    let mut register = Counted { pending, by_closing, from, earliest: None };
+    let count = values.len() as State;
+    if values.len() <= FEW && register.pending.len() << count <= work {
+        (1..1u32 << count).for_each(|set| register.count(|value| set >> value & 1 == 1));
+    } else {
+        for one in (0..count).take(work / register.pending.len() / 2) {
+            register.count(|value| value == one);
+            register.count(|value| value != one);
+        }
+    }
+    register.earliest
+}
+
+/// See the [module](self). Values are numbered without gaps.
+struct Counted {
+    pending: Vec<Pending>,
+    by_closing: Vec<u32>,
+    from: Vec<State>,
+    /// The earliest completion by which some set was entered too often.
+    earliest: Option<EventPosition>,
+}
+
+/// An operation by which the register certainly was inside or outside of a set.
 #[derive(Clone, Copy)]
 struct Observed {
     invoked: u64,
     completed: u64,
-    inside: bool,
-    /// Whether it was outside right after.
-    leaves: bool,
 }
 
-/// The completion of the first observation from inside the set before which nobody is left who could have entered it.
-fn too_few_entries(
-    effects: &[(&Call, Effect)],
-    from: &[State],
-    until: EventPosition,
-    is_in: &dyn Fn(State) -> bool,
-) -> Option<EventPosition> {
-    // One later than the events, so that 0 is before all of them.
-    let later = |event: EventPosition| u64::from(event) + 1;
-    let mut observed = Vec::new();
-    let mut entrances = Vec::new();
-    for &(call, effect) in effects {
-        let (from, to) = (effect.needs().map(is_in), effect.writes().map(is_in));
-        let (invoked, completed) = (later(call.invoked), later(call.closed));
-        if to == Some(true) && from != Some(true) {
-            entrances.push((invoked, completed));
-        } else if call.must && call.closed < until {
-            let inside = from.or(to) == Some(true);
-            observed.push(Observed { invoked, completed, inside, leaves: inside && to == Some(false) });
+impl Counted {
+    /// Counts the entries into a set.
+    fn count(&mut self, is_in: impl Fn(State) -> bool + Copy) {
+        // One later than the events, so that 0 is before all of them.
+        let later = |event: EventPosition| u64::from(event) + 1;
+        let sides = |effect: Effect| (effect.needs().map(is_in), effect.writes().map(is_in));
+        let enters = |pending: &&Pending| {
+            let (from, to) = sides(pending.effect);
+            to == Some(true) && from != Some(true)
+        };
+        let mut entrances = self.pending.iter().filter(enters).peekable();
+        let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+        let starts_inside = is_in(self.from[0]);
+        // Where the register was by the last observation that counted, and since when; and all that saw it outside from then on.
+        let mut inside = self.from.iter().all(|&state| is_in(state) == starts_inside).then_some(starts_inside);
+        let mut since = 0;
+        let mut outside: Vec<Observed> = Vec::new();
+        for &at in &self.by_closing {
+            let Pending { effect, invoked, closed, .. } = self.pending[at as usize];
+            if self.earliest.is_some_and(|earliest| closed >= earliest) {
+                return;
+            }
+            let (from, to) = sides(effect);
+            let this = Observed { invoked: later(invoked), completed: later(closed) };
+            if this.invoked <= since || (to == Some(true) && from != Some(true)) {
+                continue;
+            }
+            let is_inside = from.or(to) == Some(true);
+            let leaves = is_inside && to == Some(false);
+            if !is_inside && inside != Some(true) {
+                outside.push(this);
+            }
+            if inside == Some(is_inside) && !leaves {
+                continue;
+            }
+            if inside == Some(false) && is_inside {
+                let before = outside.drain(..).filter(|outside| outside.completed < this.invoked);
+                let from = before.map(|outside| outside.invoked).max().unwrap_or(0);
+                while let Some(entrance) = entrances.next_if(|entrance| later(entrance.invoked) < this.completed) {
+                    open.push(Reverse(later(entrance.closed)));
+                }
+                while open.peek().is_some_and(|&Reverse(closed)| closed < from) {
+                    open.pop();
+                }
+                if open.pop().is_none() {
+                    self.earliest = Some(closed);
+                    return;
+                }
+            }
+            inside = Some(is_inside && !leaves);
+            since = this.completed;
+            if inside == Some(false) && outside.is_empty() {
+                outside.push(this);
+            }
         }
     }
-    observed.sort_unstable_by_key(|observed| observed.completed);
-    let mut entrances = entrances.into_iter().peekable();
-    let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
-    let starts_inside = from.iter().any(|&state| is_in(state));
-    let is_known = from.iter().all(|&state| is_in(state) == starts_inside);
-    // Where the register was by the last observation that counted, and since when; and all that saw it outside from then on.
-    let mut inside = is_known.then_some(starts_inside);
-    let mut since = 0;
-    let mut outside: Vec<Observed> = Vec::new();
-    for this in observed {
-        if this.invoked <= since && since > 0 {
-            continue;
-        }
-        if !this.inside && inside != Some(true) {
-            outside.push(this);
-        }
-        if inside == Some(this.inside) && !this.leaves {
-            continue;
-        }
-        if inside == Some(false) && this.inside {
-            let before = outside.drain(..).filter(|outside| outside.completed < this.invoked);
-            let from = before.map(|outside| outside.invoked).max().unwrap_or(0);
-            while let Some((_, closed)) = entrances.next_if(|&(invoked, _)| invoked < this.completed) {
-                open.push(Reverse(closed));
-            }
-            while open.peek().is_some_and(|&Reverse(closed)| closed < from) {
-                open.pop();
-            }
-            if open.pop().is_none() {
-                return Some((this.completed - 1) as EventPosition);
-            }
-        }
-        inside = Some(this.inside && !this.leaves);
-        since = this.completed;
-        if inside == Some(false) && outside.is_empty() {
-            outside.push(this);
-        }
-    }
-    None
 }

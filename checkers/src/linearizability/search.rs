@@ -26,7 +26,8 @@
 //! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
 //!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 //!
-//! A search that has come to [`COUNTED`] configurations counts first whether there can be an order at all (`entries.rs`).
+//! A search that has come to [`COUNTED`] configurations counts whether there can be an order at all, and then at some
+//! configurations whether one can follow (`entries.rs`).
 //!
 //! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
 //! turn.
@@ -37,7 +38,7 @@ use crate::history::EventPosition;
 use crate::verdict::Budget;
 
 use super::automaton::{Automaton, Call, Effect, State};
-use super::entries;
+use super::entries::{self, Pending};
 use super::passed::Passed;
 use super::slots::Slots;
 use super::timeline::{Cursor, Member, Timeline};
@@ -79,16 +80,28 @@ pub(super) fn search<A: Automaton + ?Sized>(
     budget: &Budget,
 ) -> Searched {
     let timeline = Timeline::of(calls, from, automaton);
-    let counted = |automaton: &A| entries::impossible_by(calls, from, automaton);
     match timeline.slots {
-        0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from, counted),
-        65..=256 => Search::<[u64; 4], A>::new(&timeline, automaton, budget).run(from, counted),
-        _ => Search::<Box<[u64]>, A>::new(&timeline, automaton, budget).run(from, counted),
+        0..=64 => Search::<u64, A>::new(&timeline, automaton, budget).run(from),
+        65..=256 => Search::<[u64; 4], A>::new(&timeline, automaton, budget).run(from),
+        _ => Search::<Box<[u64]>, A>::new(&timeline, automaton, budget).run(from),
     }
 }
 
 /// After so many configurations it pays to count.
 const COUNTED: usize = 500;
+
+/// From then on, some configurations are counted, with so many events that follow, and looking at about so many operations.
+const AHEAD: usize = 64;
+const COUNTED_EACH: usize = 1 << 15;
+
+/// For so many configurations at most none is counted.
+const LONGEST_PAUSE: usize = 255;
+
+/// An operation on a register that has not taken effect yet.
+fn pending(member: &Member, invoked: EventPosition) -> Option<Pending> {
+    let &Member { effect, closed, must, .. } = member;
+    effect.map(|effect| Pending { effect, invoked, closed, must })
+}
 
 /// A configuration at which an operation closes; the choices that are left of it are on the stack of choices.
 struct Frame<S> {
@@ -129,6 +142,9 @@ struct Search<'a, S, A: ?Sized> {
     /// For each state, the last branching in which somebody needed it.
     wanted: Vec<u32>,
     branching: u32,
+    /// From how many configurations on one is counted again, and how long the last pause was.
+    counts_next: usize,
+    count_pause: usize,
 }
 
 impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
@@ -146,15 +162,17 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             first_of_lane: vec![(0, 0); timeline.classes * 2],
             wanted: Vec::new(),
             branching: 0,
+            counts_next: COUNTED + 1,
+            count_pause: 0,
         }
     }
 
-    fn run(mut self, from: &[State], counted: impl Fn(&A) -> Option<EventPosition>) -> Searched {
+    fn run(mut self, from: &[State]) -> Searched {
         let mut deepest = 0;
         let mut found = None;
         for &state in from {
             self.cursor.back_to(0);
-            found = self.descend(state, &mut deepest, &counted);
+            found = self.descend(state, &mut deepest, from);
             if found.is_some() {
                 break;
             }
@@ -171,7 +189,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         &mut self,
         mut state: State,
         deepest: &mut EventPosition,
-        counted: &impl Fn(&A) -> Option<EventPosition>,
+        from: &[State],
     ) -> Option<Found> {
         let mut taken = S::empty(self.timeline.slots);
         let mut absorbed = S::empty(self.timeline.slots);
@@ -187,11 +205,13 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                     return Some(Found::GaveUp { deepest: *deepest, spent });
                 }
                 if self.passed.len() == COUNTED
-                    && let Some(deepest) = counted(self.automaton)
+                    && let Some(deepest) = self.counted_from_the_beginning(from)
                 {
                     return Some(Found::NoOrder { deepest });
                 }
-                self.branch(taken, absorbed, state);
+                if !self.is_counted_out(&taken, &absorbed, state) {
+                    self.branch(taken, absorbed, state);
+                }
             }
             let choice = self.next_choice()?;
             let frame = self.frames.last_mut().expect("a choice has its frame");
@@ -215,6 +235,33 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 self.observe(&mut taken, state);
             }
         }
+    }
+
+    /// A completion by which counting shows that there is no order from any of these states on.
+    fn counted_from_the_beginning(&self, from: &[State]) -> Option<EventPosition> {
+        let opens = self.timeline.events.iter().filter(|event| event.opens);
+        let pending = opens.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
+        entries::impossible_by(pending.collect::<Option<_>>()?, from, entries::WORK)
+    }
+
+    /// Whether counting shows that nothing follows here. As long as that shows nothing, it is tried more and more seldom.
+    fn is_counted_out(&mut self, taken: &S, absorbed: &S, state: State) -> bool {
+        if self.passed.len() < self.counts_next {
+            return false;
+        }
+        let cursor = &self.cursor;
+        let open = cursor.observers.without(taken).chain(cursor.movers.without(taken)).map(|slot| {
+            let open = pending(cursor.member(slot).1, 0)?;
+            Some(Pending { must: open.must && !absorbed.has(slot), ..open })
+        });
+        let coming = self.timeline.events[cursor.event..].iter().take(AHEAD).filter(|event| event.opens);
+        let coming = coming.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
+        let Some(pending) = open.chain(coming).collect::<Option<Vec<Pending>>>() else { return false };
+        let impossible_by = entries::impossible_by(pending, &[state], COUNTED_EACH);
+        self.blamed = self.blamed.max(impossible_by.unwrap_or(0));
+        self.count_pause = if impossible_by.is_some() { 0 } else { (2 * self.count_pause + 1).min(LONGEST_PAUSE) };
+        self.counts_next = self.passed.len() + self.count_pause;
+        impossible_by.is_some()
     }
 
     /// Takes the best choice that is left, of the latest frame that has one, which is then the last.

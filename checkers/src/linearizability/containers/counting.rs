@@ -10,7 +10,7 @@
 //! is a product of such counters, and nothing else can be wrong with it: each put can take effect when it begins, each take when it
 //! completes. Its takes of unknown outcome need not have happened.
 //!
-//! *Source:* the definition. *Cost:* O(n).
+//! *Source:* the definition. *Cost:* O(n log n), as puts and takes are sorted by when they count.
 
 use rustc_hash::FxHashMap;
 
