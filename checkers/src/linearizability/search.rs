@@ -95,7 +95,7 @@ const AHEAD: usize = 64;
 const COUNTED_EACH: usize = 1 << 15;
 
 /// For so many configurations at most none is counted.
-const LONGEST_PAUSE: usize = 255;
+const LONGEST_PAUSE: usize = 1023;
 
 /// An operation on a register that has not taken effect yet.
 fn pending(member: &Member, invoked: EventPosition) -> Option<Pending> {
@@ -185,12 +185,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     }
 
     /// Searches from one state on: `None` if no order begins there.
-    fn descend(
-        &mut self,
-        mut state: State,
-        deepest: &mut EventPosition,
-        from: &[State],
-    ) -> Option<Found> {
+    fn descend(&mut self, mut state: State, deepest: &mut EventPosition, from: &[State]) -> Option<Found> {
         let mut taken = S::empty(self.timeline.slots);
         let mut absorbed = S::empty(self.timeline.slots);
         loop {

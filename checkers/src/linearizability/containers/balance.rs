@@ -149,7 +149,7 @@ impl Search<'_> {
             }
             reached = self.bag.events.get(self.event).map_or(NEVER, |event| event.position).max(reached);
         }
-        Paired::NoOrder
+        Paired::NoOrder { until: reached }
     }
 
     /// Goes from event to event, and leaves alternatives. Whether it comes to the end.

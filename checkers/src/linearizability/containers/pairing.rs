@@ -38,8 +38,14 @@ use crate::verdict::Budget;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paired {
     Order,
-    NoOrder,
-    GaveUp { reached: EventPosition, spent: Spent },
+    /// None, already for what was invoked before this completion; before it there is one.
+    NoOrder {
+        until: EventPosition,
+    },
+    GaveUp {
+        reached: EventPosition,
+        spent: Spent,
+    },
 }
 
 /// The operations of a queue by what they do, as they stand at an event: what was open then has an unknown outcome.
@@ -253,7 +259,7 @@ impl<'a, S: Slots> Search<'a, S> {
             self.visited.insert(visit.configuration.clone());
             self.branch(&visit);
         }
-        Paired::NoOrder
+        Paired::NoOrder { until: self.reached }
     }
 
     /// Places every empty answer that is possible at this cut.

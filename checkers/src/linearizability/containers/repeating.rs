@@ -23,9 +23,11 @@ use crate::model::{Model, ModelName};
 use crate::verdict::{Anomaly, Budget};
 
 use super::balance::Bag;
+use super::counting;
+use super::elements::QUEUE;
 use super::pairing::{Paired, Queue};
-use super::phrases;
 use super::shorten::{Decide, Kind, Part, Shortened, kind, shorten};
+use super::{Decision, phrases};
 
 /// With at most so many operations, the general search tells more of them.
 const FEW: usize = 48;
@@ -50,17 +52,33 @@ pub(super) fn judge<M: Model + Sync>(
         }
     };
     let all = &object.operations;
-    match decide(&Part { operations: all, until: NEVER, bound: all }, budget) {
-        Paired::Order => Finding::Legal,
-        Paired::GaveUp { reached, spent } => Finding::Undecided { deepest: reached, spent },
-        Paired::NoOrder => {
-            let windows = |operations: &[OperationId], until| match is_fifo {
+    // Counting finds some violations at once, but where values are few its proofs are long.
+    let counted = counting::violation(history, all, &QUEUE);
+    let proves_with = |counted: &Option<Decision>, fewer: usize| match counted {
+        Some(Decision::Illegal { operations, .. }) => operations.len() <= fewer,
+        _ => false,
+    };
+    let illegal = |decision| Finding::of(history, decision);
+    if proves_with(&counted, if is_fifo { FEW } else { usize::MAX }) {
+        return counted.map_or(Finding::Legal, illegal);
+    }
+    let most = if counted.is_some() { TRIAL + all.len() as u64 } else { u64::MAX };
+    let limited = Budget { configurations: budget.configurations.min(most), ..*budget };
+    match (decide(&Part { operations: all, until: NEVER, bound: all }, &limited), counted) {
+        (Paired::NoOrder { until }, counted) => {
+            let windows = |operations: &[OperationId]| match is_fifo {
                 true => windows(history, operations, until),
                 false => Vec::new(),
             };
-            let shortened = shorten(history, all, &decide as &Decide<'_>, windows, budget);
-            Finding::Illegal(vec![explain(history, object, modelled, budget, &shortened)])
+            let shortened = shorten(history, all, until, &decide as &Decide<'_>, windows, budget);
+            if proves_with(&counted, shortened.proof.len()) {
+                return counted.map_or(Finding::Legal, illegal);
+            }
+            Finding::Illegal(vec![explain(history, object, modelled, budget, until, &shortened)])
         }
+        (_, Some(counted)) => illegal(counted),
+        (Paired::Order, None) => Finding::Legal,
+        (Paired::GaveUp { reached, spent }, None) => Finding::Undecided { deepest: reached, spent },
     }
 }
 
@@ -108,9 +126,8 @@ struct Number {
 
 /// The numbers of operations of one kind.
 fn numbers(history: &History, operations: &[OperationId], until: EventPosition) -> Vec<Number> {
-    let is_known = |id: OperationId| {
-        history.operation(id).outcome() == Outcome::Ok && history.operation(id).completed() <= until
-    };
+    let is_known =
+        |id: OperationId| history.operation(id).outcome() == Outcome::Ok && history.operation(id).completed() <= until;
     let known = operations.iter().copied().filter(|&id| is_known(id));
     let mut completions: Vec<EventPosition> = known.map(|id| history.operation(id).completed()).collect();
     completions.sort_unstable();
@@ -129,15 +146,16 @@ fn explain<M: Model + Sync>(
     object: &Object,
     modelled: &Modelled<'_, M>,
     budget: &Budget,
+    until: EventPosition,
     shortened: &Shortened,
 ) -> Anomaly {
-    let Shortened { operations, proof, until, is_reduced } = shortened;
+    let Shortened { operations, proof, is_reduced } = shortened;
     if operations.len() <= FEW
-        && let Some(anomaly) = one_by_one(history, object, modelled, budget, shortened)
+        && let Some(anomaly) = one_by_one(history, object, modelled, budget, until, shortened)
     {
         return anomaly;
     }
-    let last = proof.iter().map(|&id| history.operation(id)).find(|operation| operation.completed() == *until);
+    let last = proof.iter().map(|&id| history.operation(id)).find(|operation| operation.completed() == until);
     let last =
         last.map(|last| format!(" up to process {}'s {} {}", last.process(), last.function(), phrases::ended(last)));
     let mut values: Vec<_> = proof.iter().map(|&id| kind(history, id)).collect();
@@ -164,7 +182,7 @@ fn explain<M: Model + Sync>(
         proof: proof.clone(),
         sentence,
         why,
-        impossible_by: Some(*until),
+        impossible_by: Some(until),
         unreduced: !is_reduced,
         ..Anomaly::default()
     }
@@ -176,9 +194,10 @@ fn one_by_one<M: Model + Sync>(
     object: &Object,
     modelled: &Modelled<'_, M>,
     budget: &Budget,
+    until: EventPosition,
     shortened: &Shortened,
 ) -> Option<Anomaly> {
-    let Shortened { operations, proof, until, .. } = shortened;
+    let Shortened { operations, proof, .. } = shortened;
     let calls = modelled.calls_of(history, object);
     let is_among = |id: OperationId| operations.binary_search(&id).is_ok();
     let mut among: Vec<_> = calls.iter().filter(|call| is_among(call.operation)).copied().collect();
@@ -199,5 +218,5 @@ fn one_by_one<M: Model + Sync>(
         deadline: budget.deadline,
     };
     let suspicions = vec![Suspicion { suspects: proof.clone(), among: operations.clone(), certain: true }];
-    Some(case.explain(Suspects::These { suspicions, until: *until }))
+    Some(case.explain(Suspects::These { suspicions, until }))
 }

@@ -1,8 +1,8 @@
 //! Why a container whose values repeat has no order: the fewest operations that prove it, as far as trials tell.
 //!
-//! An explanation leaves out time first: the earliest completion by which there is no order is found by bisection. Then values are left out,
-//! with everything that was done with them: a container that is linearizable stays so without some of its values. Then single operations
-//! are set *free*, so that they may have happened or not, as long as there still is no order. What is left bound proves it.
+//! What was invoked after the completion by which there is no order has nothing to do with it. Then values are left out, with everything that
+//! was done with them: a container that is linearizable stays so without some of its values. Then single operations are set *free*, so
+//! that they may have happened or not, as long as there still is no order. What is left bound proves it.
 
 use crate::History;
 use crate::history::{EventPosition, OperationId, Outcome, ValueId};
@@ -11,8 +11,8 @@ use crate::verdict::Budget;
 
 use super::pairing::Paired;
 
-/// How many operations and configurations all trials may look at, about: some tenths of a second.
-const TRIALS: usize = 2_000_000;
+/// How many operations and configurations all trials may look at, about: a tenth of a second.
+const TRIALS: usize = 500_000;
 
 /// How many configurations one trial may cost beside one for each operation.
 const TRIAL: u64 = 5_000;
@@ -64,7 +64,6 @@ pub(super) struct Shortened {
     pub operations: Vec<OperationId>,
     /// Those of them that prove it, whether the others happened or not.
     pub proof: Vec<OperationId>,
-    pub until: EventPosition,
     /// Whether it is known that none of them can be set free.
     pub is_reduced: bool,
 }
@@ -85,42 +84,26 @@ impl Trials<'_> {
         } else {
             Some((self.decide)(part, &Budget { configurations, ..*self.budget }))
         };
-        self.looked_at += part.operations.len();
+        self.looked_at += part.operations.len() + 500;
         if matches!(found, Some(Paired::GaveUp { .. })) {
             self.looked_at += TRIAL as usize;
         }
-        self.gave_up |= !matches!(found, Some(Paired::Order | Paired::NoOrder));
-        found == Some(Paired::NoOrder)
+        self.gave_up |= !matches!(found, Some(Paired::Order | Paired::NoOrder { .. }));
+        matches!(found, Some(Paired::NoOrder { .. }))
     }
 }
 
-/// Shortens the operations of a container that have no order. `windows` gives parts of the operations up to a completion with those of
-/// them that are bound, the smallest first; what has no order in one of them has none at all.
+/// Shortens the operations of a container that have no order up to a completion. `windows` gives parts of the operations up to then with
+/// those of them that are bound, the smallest first; what has no order in one of them has none at all.
 pub(super) fn shorten(
     history: &History,
     all: &[OperationId],
+    until: EventPosition,
     decide: &Decide<'_>,
-    windows: impl Fn(&[OperationId], EventPosition) -> Vec<(Vec<OperationId>, Vec<OperationId>)>,
+    windows: impl Fn(&[OperationId]) -> Vec<(Vec<OperationId>, Vec<OperationId>)>,
     budget: &Budget,
 ) -> Shortened {
     let mut trials = Trials { decide, budget, looked_at: 0, gave_up: false };
-    let mut completions: Vec<EventPosition> = all
-        .iter()
-        .map(|&id| history.operation(id))
-        .filter(|operation| operation.outcome() == Outcome::Ok)
-        .map(|operation| operation.completed())
-        .collect();
-    completions.sort_unstable();
-    let (mut from, mut to) = (0, completions.len().saturating_sub(1));
-    while from < to {
-        let middle = (from + to) / 2;
-        if trials.has_none(&Part { operations: all, until: completions[middle], bound: all }) {
-            to = middle;
-        } else {
-            from = middle + 1;
-        }
-    }
-    let until = completions[to];
     let mut operations: Vec<OperationId> = all.to_vec();
     operations.retain(|&id| {
         let operation = history.operation(id);
@@ -128,7 +111,7 @@ pub(super) fn shorten(
     });
     let mut bound: Vec<OperationId> = operations.clone();
     bound.retain(|&id| history.operation(id).outcome() == Outcome::Ok && history.operation(id).completed() <= until);
-    for (window, inside) in windows(&operations, until) {
+    for (window, inside) in windows(&operations) {
         if trials.has_none(&Part { operations: &window, until, bound: &inside }) {
             (operations, bound) = (window, inside);
             break;
@@ -152,7 +135,7 @@ pub(super) fn shorten(
     (operations, bound) = (of_values(&operations, &values), of_values(&bound, &values));
     trials.gave_up = false;
     let proof = fewest(bound, |fewer| trials.has_none(&Part { operations: &operations, until, bound: fewer }));
-    Shortened { operations, proof, until, is_reduced: !trials.gave_up }
+    Shortened { operations, proof, is_reduced: !trials.gave_up }
 }
 
 /// Delta debugging (Zeller & Hildebrandt 2002): leaves out halves, quarters, …, single items, as long as the rest is enough.
