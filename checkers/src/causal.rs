@@ -1,23 +1,24 @@
 //! **Causal consistency and its neighbours**, on registers: who saw what in which order, without any clock.
 //!
 //! ```text
-//!   linearizable ─► sequential ─┬─► causal-convergence ─┬─► causal ─┬─► writes-follow-reads, and the three below
-//!                               └─► causal-memory ──────┤           │
-//!                                                       └─► pram ───┴─► read-your-writes, monotonic-reads, monotonic-writes
+//!   linearizable ─► sequential ─┬─► causal-convergence ─┬─► causal ─► writes-follow-reads, read-your-writes
+//!                               │         └─────────────│────────────► monotonic-reads, monotonic-writes
+//!                               └─► causal-memory ──────┴─► pram ────► read-your-writes, monotonic-reads, monotonic-writes
 //! ```
 //!
 //! Operations are `read` and `write` with a key, `cas`, or `txn` of `["r" key value]` and `["w" key value]`, which is seen as a whole.
 //! Order is that of each process; real time plays no part.
 //!
-//! *What counts:* `ok` operations; `info` ones whose writes were read; `fail` ones did not happen. The initial value is written before
-//! everything. Which write a read shows must be known: where a value that was read was written twice, that read is left out, and if
-//! nothing else is broken, the verdict is `unknown` and says which two operations it is about. A write that nobody read may repeat.
+//! *What counts:* `ok` operations; `info` ones whose writes were read; `fail` ones did not happen. A `cas` of unknown outcome that
+//! happened saw the value that it expected. The initial value is written before everything. Where a value that was read was written
+//! several times, the history satisfies a level if it does for some choice of a writer for each such read.
 //!
-//! Read `sessions.rs` first, then `conflict.rs` (causal, causal-convergence), `memory.rs` (causal-memory, pram), `guarantees.rs` and
+//! Read `sessions.rs` first, `compile.rs` and `choices.rs` for whom each read saw, then `conflict.rs` (causal, causal-convergence), `memory.rs` (causal-memory, pram), `guarantees.rs` and
 //! `follows.rs` (session guarantees), `saturation.rs`, `schedule.rs`, `sequential.rs`; `explain.rs` cuts what they find down to the fewest
 //! operations. What a check may cost is looked at in all of them (`limits.rs`).
 
 mod accesses;
+mod choices;
 mod clocks;
 mod compile;
 mod conflict;
@@ -25,6 +26,7 @@ mod explain;
 mod follows;
 mod found;
 mod guarantees;
+mod happened;
 mod limits;
 mod memory;
 mod one_transaction;
@@ -33,18 +35,21 @@ mod saturation;
 mod schedule;
 mod sequential;
 mod sessions;
+mod writers;
 
 use crate::History;
-use crate::history::Value;
+use crate::history::{OperationId, Value};
 use crate::levels::Level;
 use crate::model::DoesNotFit;
 use crate::transactions::{self, Workload};
-use crate::verdict::{Budget, Undecided, Verdict};
+use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
+use choices::Choosing;
 use compile::Compiled;
 use explain::Explaining;
 use found::Found;
 use guarantees::Guarantee;
+use happened::Happened;
 use limits::{Limits, Over};
 use memory::Base;
 use sessions::Sessions;
@@ -145,24 +150,44 @@ fn judge(history: &History, compiled: &Compiled, level: Level, budget: &Budget) 
         return Verdict::Unknown(Undecided { reason });
     }
     let limits = Limits::of(budget);
-    let mut found = Vec::new();
-    let ended = find(level, &compiled.sessions, &limits, &mut found);
     let small = Limits::of(&Budget { configurations: budget.configurations.min(SMALL), threads: Some(1), ..*budget });
-    let again = |sessions: &Sessions| {
+    let first = |sessions: &Sessions, limits: &Limits| {
         let mut found = Vec::new();
-        let ended = find(level, sessions, &small, &mut found);
+        let ended = find(level, sessions, limits, &mut found);
         match found.is_empty() {
             true => ended.map(|()| None),
             false => Ok(Some(found.swap_remove(0))),
         }
     };
-    let explaining = Explaining { history, compiled, limits: &small, find: &again };
     let mut anomalies = compiled.direct.clone();
-    anomalies.extend(found.into_iter().map(|found| explaining.explain(found)));
-    match (ended, &compiled.ambiguous) {
+    let happening = &compiled.happening;
+    let ended = if happening.choices().is_empty() {
+        let happened = &happening.happened;
+        let mut found = Vec::new();
+        let ended = find(level, &happened.sessions, &limits, &mut found);
+        let again = |sessions: &Sessions| first(sessions, &small);
+        let (sessions, keys) = (&happened.sessions, &compiled.keys[..]);
+        let explaining = Explaining { history, keys, sessions, limits: &small, find: &again };
+        anomalies.extend(found.into_iter().map(|found| with_reasons(happened, explaining.explain(found))));
+        ended
+    } else if anomalies.is_empty() {
+        let choosing = Choosing { history, compiled, limits: &limits, small: &small, find: &first };
+        choosing.refuted().map(|anomaly| anomalies.extend(anomaly))
+    } else {
+        Ok(())
+    };
+    match ended {
         _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
-        (Err(over), _) => Verdict::Unknown(Undecided { reason: over.reason() }),
-        (Ok(()), Some(reason)) => Verdict::Unknown(Undecided { reason: reason.clone() }),
-        (Ok(()), None) => Verdict::Valid,
+        Err(over) => Verdict::Unknown(Undecided { reason: over.reason() }),
+        Ok(()) => Verdict::Valid,
     }
+}
+
+/// What happened of unknown outcome is part of a proof only with those by which one knows that.
+fn with_reasons(happened: &Happened, mut anomaly: Anomaly) -> Anomaly {
+    let mut rows: Vec<u32> = anomaly.proof.iter().map(|id| id.0).collect();
+    happened.with_reasons(&mut rows);
+    rows.sort_unstable();
+    anomaly.proof = rows.into_iter().map(OperationId).collect();
+    anomaly
 }

@@ -22,6 +22,7 @@ mod accesses;
 mod assemble;
 mod batch;
 mod build;
+mod chosen;
 mod compression;
 mod edn;
 mod error;

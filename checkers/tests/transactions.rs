@@ -9,7 +9,7 @@ mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use generate::{Store, Txn, generate, is_told, run, text};
+use generate::{Store, Txn, generate, is_told, repeated, run, text};
 use shakedown_checkers::history::read;
 use shakedown_checkers::levels::Level;
 use shakedown_checkers::transactions::{Analysis, DoesNotFit, Options, Workload, analyse, check};
@@ -95,7 +95,8 @@ const WITHOUT_AGREEMENT: [Level; 8] = [
     Level::StrongReadCommitted,
 ];
 
-fn agrees_with_the_definition(workload: Workload) {
+/// Of histories whose values differ, or of whose values there are so many at most.
+fn agrees_with_the_definition(workload: Workload, values: Option<i64>) {
     let begin: u64 = std::env::var("SHAKEDOWN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     // By level: broken, satisfied, and of the former not found.
     let mut counts: BTreeMap<Level, [u64; 3]> = BTreeMap::new();
@@ -103,6 +104,7 @@ fn agrees_with_the_definition(workload: Workload) {
     let (mut told, mut apart) = (0, BTreeSet::new());
     for seed in begin..begin + histories() {
         let txns = generate(workload, seed, 6);
+        let txns = values.map_or_else(|| txns.clone(), |values| repeated(txns.clone(), values));
         let text = text(workload, &txns);
         let analysis = judged(&text, workload);
         let is_complete = workload == Workload::ListAppend && is_told(&txns);
@@ -179,12 +181,18 @@ fn judged(text: &str, workload: Workload) -> Analysis {
 
 #[test]
 fn lists_are_judged_as_the_definitions_do() {
-    agrees_with_the_definition(Workload::ListAppend);
+    agrees_with_the_definition(Workload::ListAppend, None);
 }
 
 #[test]
 fn registers_are_judged_as_the_definitions_do() {
-    agrees_with_the_definition(Workload::RwRegister);
+    agrees_with_the_definition(Workload::RwRegister, None);
+}
+
+#[test]
+fn registers_whose_values_repeat_are_judged_as_the_definitions_do() {
+    agrees_with_the_definition(Workload::RwRegister, Some(2));
+    agrees_with_the_definition(Workload::RwRegister, Some(4));
 }
 
 /// Completions alone, each of these transactions by a process of its own.

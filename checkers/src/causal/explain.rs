@@ -1,7 +1,6 @@
 //! From a pattern to an **explanation**: the fewest operations that show it, and each step with its reason.
 
 use super::accesses::micro_operations;
-use super::compile::Compiled;
 use super::found::{Found, Step, Why};
 use super::limits::{Limits, Over};
 use super::sessions::{NONE, Node, Sessions};
@@ -14,17 +13,31 @@ const MOST_TRIED: usize = 4_000_000;
 
 pub(super) struct Explaining<'a> {
     pub history: &'a History,
-    pub compiled: &'a Compiled,
+    pub keys: &'a [Option<Value>],
+    pub sessions: &'a Sessions,
     pub limits: &'a Limits,
     /// The question that was asked.
     pub find: &'a dyn Fn(&Sessions) -> Result<Option<Found>, Over>,
 }
 
+/// The fewest operations that show a pattern.
+pub(super) struct Shown {
+    pub kept: Vec<Node>,
+    /// These alone, and what is found in them; if that is nothing, what was found in the whole.
+    alone: Option<Sessions>,
+    found: Found,
+    reduced: bool,
+}
+
 impl Explaining<'_> {
     pub fn explain(&self, found: Found) -> Anomaly {
+        self.told(self.reduced(found))
+    }
+
+    /// The fewest of the operations of a pattern that show one.
+    pub fn reduced(&self, found: Found) -> Shown {
         let mut kept = found.nodes();
-        let whole = &self.compiled.sessions;
-        let (mut sessions, mut shown, mut reduced) = (Sessions::default(), None, true);
+        let (mut shown, mut reduced) = (None, true);
         let mut tried = 0;
         let mut attempt = |nodes: &[Node], reduced: &mut bool| {
             tried += nodes.len();
@@ -32,7 +45,7 @@ impl Explaining<'_> {
                 *reduced = false;
                 return None;
             }
-            let fewer = whole.restricted_to(nodes);
+            let fewer = self.sessions.restricted_to(nodes);
             match (self.find)(&fewer) {
                 Ok(found) => found.map(|found| (fewer, found)),
                 Err(_) => {
@@ -41,8 +54,8 @@ impl Explaining<'_> {
                 }
             }
         };
-        if let Some((alone, found)) = attempt(&kept, &mut reduced) {
-            (sessions, shown) = (alone, Some(found));
+        if let Some(alone) = attempt(&kept, &mut reduced) {
+            shown = Some(alone);
             // Many at once as long as that is worth it. What was needed before is needed still: fewer operations are no harder to order.
             let mut chunk = if kept.len() > 16 { kept.len() / 2 } else { 1 };
             loop {
@@ -51,7 +64,7 @@ impl Explaining<'_> {
                     let end = (at + chunk).min(kept.len());
                     let fewer = [&kept[..at], &kept[end..]].concat();
                     match attempt(&fewer, &mut reduced) {
-                        Some((smaller, found)) => (kept, sessions, shown) = (fewer, smaller, Some(found)),
+                        Some(smaller) => (kept, shown) = (fewer, Some(smaller)),
                         None => at = end,
                     }
                 }
@@ -61,14 +74,21 @@ impl Explaining<'_> {
                 chunk = (chunk / 2).max(1);
             }
         }
-        let telling = match &shown {
-            Some(found) => Telling { history: self.history, keys: &self.compiled.keys, sessions: &sessions, found },
-            // Not so: what was found holds by itself. Told in full, then.
-            None => Telling { history: self.history, keys: &self.compiled.keys, sessions: whole, found: &found },
-        };
-        let mut proof: Vec<OperationId> = kept.iter().map(|&node| whole.operation[node as usize]).collect();
+        match shown {
+            Some((alone, found)) => Shown { kept, alone: Some(alone), found, reduced },
+            // Not so: what was found holds by itself, and is told in full.
+            None => Shown { kept, alone: None, found, reduced: false },
+        }
+    }
+
+    /// What was found, in words.
+    pub fn told(&self, shown: Shown) -> Anomaly {
+        let Shown { kept, alone, found, reduced } = shown;
+        let sessions = alone.as_ref().unwrap_or(self.sessions);
+        let telling = Telling { history: self.history, keys: self.keys, sessions, found: &found };
+        let mut proof: Vec<OperationId> = kept.iter().map(|&node| self.sessions.operation[node as usize]).collect();
         proof.sort_unstable();
-        Anomaly { proof, unreduced: shown.is_none() || !reduced, ..telling.anomaly() }
+        Anomaly { proof, unreduced: !reduced, ..telling.anomaly() }
     }
 }
 
@@ -276,7 +296,7 @@ impl<'a> Telling<'a> {
                     ("CyclicCO", _) => {
                         "causes cannot come after their effects, but these go round in a circle".to_owned()
                     }
-                    ("CyclicHB", Some(reader)) => {
+                    ("CyclicHB" | "read-your-writes" | "monotonic-reads" | "monotonic-writes", Some(reader)) => {
                         format!("no one order of the writes satisfies all that process {} read", reader.process())
                     }
                     ("CyclicCF", Some(reader)) if self.is_of_one_reader() => {

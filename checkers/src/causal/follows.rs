@@ -51,17 +51,18 @@ fn broken(sessions: &Sessions, limits: &Limits) -> Result<Option<Found>, Stopped
     let mut newest: Vec<Option<(Node, Node)>> = vec![None; sessions.count()];
     for own in suspects.chunk_by(|one, other| sessions.session(one.0) == sessions.session(other.0)) {
         newest.fill(None);
-        let mut next = sessions.starts[sessions.session(own[0].0)];
+        let mut view = sessions.view(sessions.session(own[0].0)).peekable();
         for &(reader, key, source) in own {
             pace.step()?;
-            while next <= reader {
+            let own = sessions.session(reader);
+            // What is in the view of a fork and not its own comes before all that is.
+            while let Some(next) = view.next_if(|&next| next <= reader || sessions.session(next) != own) {
                 for read in sessions.reads(next).iter().filter(|read| read.source != NONE) {
                     let known = &mut newest[sessions.session(read.source)];
                     if known.is_none_or(|(top, _)| top < read.source) {
                         *known = Some((read.source, next));
                     }
                 }
-                next += 1;
             }
             let seen = newest.iter().flatten();
             questions.extend(seen.map(|&(top, seen_by)| Question { top, seen_by, reader, key, source }));
@@ -96,6 +97,8 @@ fn answer(sessions: &Sessions, questions: &mut [Question], limits: &Limits) -> R
         is_asked[question.top as usize] = true;
         of_interest[question.key as usize] = true;
     }
+    let mut forked = vec![false; sessions.len()];
+    sessions.forks.iter().filter(|&&fork| fork != NONE).for_each(|&fork| forked[fork as usize] = true);
     let pace = limits.begin("asking what writes had followed", questions.len());
     let mut known = Known::default();
     let mut broken: Option<Question> = None;
@@ -119,6 +122,18 @@ fn answer(sessions: &Sessions, questions: &mut [Question], limits: &Limits) -> R
                 std::collections::hash_map::Entry::Vacant(entry) => _ = entry.insert(past),
             }
         }
+        if forked[node as usize] {
+            // A session that begins here knows what this one has come to know.
+            let behind: Vec<usize> = (0..sessions.count()).filter(|&other| sessions.forks[other] == node).collect();
+            let so_far: Vec<(u32, Vec<Node>)> = known
+                .iter()
+                .filter(|((of, _), _)| *of == session)
+                .map(|((_, key), past)| (*key, past.clone()))
+                .collect();
+            for (fork, (key, past)) in behind.iter().flat_map(|&fork| so_far.iter().map(move |known| (fork, known))) {
+                known.insert((fork, *key), past.clone());
+            }
+        }
         pace.afford((known.len() * (size_of::<Node>() * sessions.count() + 48)) as u64)
     })?;
     match broken {
@@ -131,8 +146,10 @@ fn answer(sessions: &Sessions, questions: &mut [Question], limits: &Limits) -> R
 fn explained(sessions: &Sessions, question: Question, limits: &Limits) -> Result<Found, Stopped> {
     let Question { top, seen_by, reader, key, source } = question;
     let mut followed: Option<(Node, Node)> = None;
+    let of_top = sessions.session(top);
+    let is_before = |node: Node| sessions.is_in_view(node, of_top) && (node < top || sessions.session(node) != of_top);
     clocks::walk(sessions, limits, |node, _, clocks| {
-        if node >= top || sessions.session(node) != sessions.session(top) {
+        if node == top || !is_before(node) {
             return Ok(());
         }
         for read in sessions.reads(node).iter().filter(|read| read.key == key && read.source != NONE) {

@@ -31,7 +31,7 @@ use super::sessions::{NONE, Node, Sessions};
 pub(super) enum Base {
     /// Process order and everybody's reads.
     Causal,
-    /// Process order and what the process itself read.
+    /// Process order and what the process itself read. A `cas` of unknown outcome belongs to it, behind what it had done before.
     Pram,
 }
 
@@ -126,12 +126,12 @@ impl View<'_> {
             let row = |node: Node| &rows[slot[node as usize] as usize * width..][..width];
             let begun = inferences.len();
             let mut pace = limits.begin("ordering writes as one process read them", sessions.nodes(self.session).len());
-            for reader in sessions.nodes(self.session) {
+            for reader in sessions.view(self.session) {
                 pace.step()?;
                 for read in sessions.reads(reader) {
                     let before = if read.source == NONE { &sessions.starts[..width] } else { row(read.source) };
                     for (session, writers) in sessions.writers(read.key) {
-                        let end = if session == self.session { reader } else { row(reader)[session] };
+                        let end = if session == sessions.session(reader) { reader } else { row(reader)[session] };
                         let Some(writer) = newest(writers, before[session], end) else { continue };
                         if read.source == NONE {
                             let path = relation.path(writer, reader).expect("it is in the past of the read");

@@ -54,7 +54,7 @@ pub(super) struct Relation<'a> {
     pub sessions: &'a Sessions,
     /// Whether the order of processes counts.
     pub process: bool,
-    /// Whose reads count: of every session, or of one.
+    /// Whose reads count: of every session, or of the view of one.
     pub reader: Option<usize>,
     pub inferred: Option<&'a Edges>,
 }
@@ -74,7 +74,7 @@ impl<'a> Relation<'a> {
         let Some(mut nth) = nth.checked_sub(1) else {
             return Some((if self.process { self.sessions.before(node) } else { NONE }, Reason::Process));
         };
-        if self.reader.is_none_or(|reader| reader == self.sessions.session(node)) {
+        if self.reader.is_none_or(|reader| self.sessions.is_in_view(node, reader)) {
             let reads = self.sessions.reads(node);
             if let Some(read) = reads.get(nth) {
                 return Some((read.source, Reason::Reads));

@@ -182,6 +182,21 @@ impl Sessions {
         self.starts[session]..self.starts[session + 1]
     }
 
+    /// What a session has done and seen: its nodes, behind those that its process had done before, if it is a fork.
+    pub fn view(&self, session: usize) -> impl Iterator<Item = Node> + use<> {
+        let before = match self.forks[session] {
+            NONE => 0..0,
+            fork => self.starts[self.session(fork)]..fork + 1,
+        };
+        before.chain(self.nodes(session))
+    }
+
+    /// Whether a node is one of a session's [view](Sessions::view).
+    pub fn is_in_view(&self, node: Node, session: usize) -> bool {
+        let fork = self.forks[session];
+        self.session(node) == session || fork != NONE && node <= fork && self.session(node) == self.session(fork)
+    }
+
     /// What the process did last before this.
     pub fn before(&self, node: Node) -> Node {
         let session = self.session(node);

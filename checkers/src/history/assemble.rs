@@ -15,6 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::batch::{Batch, BatchedEvent, BatchedValue, Lists, Name, Names, Who};
 use super::build::{BrokenRule, ClientEvent};
+use super::chosen;
 use super::independent::IndependentKeys;
 use super::packed::{Item, List};
 use super::{EventType, History, HistoryBuilder, NemesisEvent, Outcome, Place, Value, ValueId};
@@ -115,6 +116,7 @@ impl Assembly {
         if let Some(keys) = self.keys {
             keys.take_apart(&mut history);
         }
+        chosen::tell_elements(&mut history);
         if self.transactions.is_some() {
             read_written_zeros(&mut history);
         }

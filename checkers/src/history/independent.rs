@@ -4,9 +4,11 @@
 //! EDN does not show the difference: `:f :cas, :value [1 2]` may be a cas from 1 to 2, or one on key 1. So it is decided
 //! once for each history:
 //!
-//! - Only where clients do nothing but read, write and cas, without naming keys, may a pair be a key and a value.
+//! - Only where clients do nothing but read, write, cas, and add to or remove from sets and counters, without naming keys,
+//!   may a pair be a key and a value.
 //! - There it is one if the invocations of reads have pairs that end in nil, `:f :read, :value [7 nil]`. Every
 //!   invocation and every `:ok` must then have a pair; in other completions, what is no pair stays as it is.
+//!   Where clients also add, a value that is no pair leaves all pairs whole: Jepsen's set-full reads `[0 1 2 …]`, all that is in one set.
 //! - Where the invocations of reads have other values, as `nil`, no pair is taken apart.
 //! - A history with both kinds of reads is refused.
 //!
@@ -24,6 +26,8 @@ pub(super) struct IndependentKeys {
     pairs: Pairs,
     /// The first event that cannot be in a history whose pairs are keys and values.
     misfit: Option<(Place, String)>,
+    /// Whether there is something that is not done to registers.
+    does_more: bool,
 }
 
 /// What the pairs of a history are, as far as its events tell.
@@ -32,26 +36,32 @@ enum Pairs {
     /// There was no read yet.
     #[default]
     Unknown,
-    /// Reads of `[key nil]`: keys and values, if nobody does anything but read, write and cas.
+    /// Reads of `[key nil]`: keys and values, if nobody does anything but what is [`KEYED`].
     Tuples,
     /// Reads without a key: values.
     Values,
-    /// Something that is not a read, a write or a cas, or that names its key: values, whatever reads look like.
+    /// Something that is not [`KEYED`], or that names its key: values, whatever reads look like.
     Other,
 }
+
+const OF_REGISTERS: [&str; 3] = ["read", "write", "cas"];
+
+/// What is done to objects that are read: registers, sets and counters.
+const KEYED: [&str; 8] = ["read", "write", "cas", "add", "remove", "contains", "increment", "decrement"];
 
 impl Pairs {
     /// What one event of a client tells.
     fn of(event: &BatchedEvent, value: Item<'_>, function: &str) -> Pairs {
+        if event.key.is_some() || !KEYED.contains(&function) {
+            return Pairs::Other;
+        }
         match function {
-            "read" | "write" | "cas" if event.key.is_some() => Pairs::Other,
             "read" if event.event_type == EventType::Invoke => match value.as_pair() {
                 Some((_, Item::Nil)) => Pairs::Tuples,
                 Some(_) => Pairs::Unknown,
                 None => Pairs::Values,
             },
-            "read" | "write" | "cas" => Pairs::Unknown,
-            _ => Pairs::Other,
+            _ => Pairs::Unknown,
         }
     }
 }
@@ -72,6 +82,7 @@ impl IndependentKeys {
         if self.pairs == Pairs::Other || matches!(event.who, Who::Named(_)) {
             return Ok(());
         }
+        self.does_more |= !OF_REGISTERS.contains(&function);
         self.pairs = match (self.pairs, Pairs::of(event, value, function)) {
             (_, Pairs::Other) => Pairs::Other,
             (known, Pairs::Unknown) => known,
@@ -93,12 +104,12 @@ impl IndependentKeys {
 
     /// The first event that must not be in the history, if its pairs are keys and values as far as one can tell.
     pub fn misfit(&self) -> Option<(Place, String)> {
-        self.misfit.clone().filter(|_| self.pairs == Pairs::Tuples)
+        self.misfit.clone().filter(|_| self.pairs == Pairs::Tuples && !self.does_more)
     }
 
     /// Takes the pairs of the whole history apart, if they are keys and values.
     pub fn take_apart(&self, history: &mut History) {
-        if self.pairs != Pairs::Tuples {
+        if self.pairs != Pairs::Tuples || self.misfit.is_some() {
             return;
         }
         let History { key, argument, result, values, .. } = history;

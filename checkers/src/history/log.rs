@@ -4,10 +4,14 @@
 //! INFO  jepsen.util - 0  :invoke  :cas  [1 2]
 //! INFO  jepsen.util - 0  :info  :cas  :timed-out
 //! INFO [2016-03-01 12:00:00,000] jepsen worker 1 - jepsen.util 1  :fail  :write  3  :not-leader
+//! 2021-02-20 15:30:27,700{GMT}  INFO  [jepsen worker 0] jepsen.util: 0  :invoke  :read  nil
 //! ```
 //!
 //! The columns are process, type, function and value, set apart by tabs or spaces; the value is EDN. A client's keyword
 //! where the value of a `:fail` or `:info` would be, and a fifth column behind one, says what went wrong.
+//!
+//! A log whose lines begin with a date is a whole one, in which other lines stand between: what `jepsen.util` does not say
+//! of a process is no event, and is skipped. Without dates, every line is an event.
 
 use super::EventType;
 use super::batch::{Batch, BatchedEvent, BatchedValue, Names, Who};
@@ -16,8 +20,11 @@ use super::json::each_line;
 use super::notation::{Notation, Problem, Progress};
 use super::value::Value;
 
-/// Log lines; blank lines are nothing, and any other line is refused.
-pub(super) struct LogLines;
+/// Log lines; blank lines are nothing.
+pub(super) struct LogLines {
+    /// Whether other lines may stand between events, instead of being refused.
+    pub whole: bool,
+}
 
 impl Notation for LogLines {
     type State = ();
@@ -28,19 +35,38 @@ impl Notation for LogLines {
 
     fn read(&self, text: &str, (): (), more: bool, batch: &mut Batch) -> Progress<()> {
         each_line(text, more, |line, at| {
-            let event = event(line, at, batch)?;
-            batch.events.push(event);
+            let event = self.event(line, at, batch)?;
+            batch.events.extend(event);
             Ok(())
         })
     }
 }
 
-fn event(line: &str, line_at: usize, batch: &mut Batch) -> Result<BatchedEvent, Problem> {
-    let mut dashes = line.match_indices(" - ");
-    let Some(columns) = dashes.find_map(|(at, dash)| columns(&line[at + dash.len()..], &mut batch.names)) else {
-        let sentence = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
-        return Err(Problem::new(0, sentence));
-    };
+/// Whether text begins with a date, as a whole log does: `2021-02-20 15:30:27,474{GMT}`.
+pub(super) fn is_dated(text: &[u8]) -> bool {
+    matches!(text, [a, b, c, d, b'-', ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()))
+}
+
+impl LogLines {
+    /// The event that a line is, or nothing where a whole log says something else.
+    fn event(&self, line: &str, line_at: usize, batch: &mut Batch) -> Result<Option<BatchedEvent>, Problem> {
+        let columns = if self.whole {
+            let said = line.split_once("jepsen.util: ").map(|(_, said)| said);
+            let Some(said) = said.filter(|said| is_process(column(said).0)) else { return Ok(None) };
+            columns(said, &mut batch.names)
+        } else {
+            let mut dashes = line.match_indices(" - ");
+            dashes.find_map(|(at, dash)| columns(&line[at + dash.len()..], &mut batch.names))
+        };
+        let Some(columns) = columns else {
+            let sentence = "found a line that is no event: expected `INFO  jepsen.util - PROCESS :TYPE :F VALUE`";
+            return Err(Problem::new(0, sentence));
+        };
+        event(columns, line, line_at, batch).map(Some)
+    }
+}
+
+fn event(columns: Columns<'_>, line: &str, line_at: usize, batch: &mut Batch) -> Result<BatchedEvent, Problem> {
     let Columns { who, event_type, function, value: text } = columns;
     let mut event = BatchedEvent {
         at: line_at as u32,
@@ -58,10 +84,10 @@ fn event(line: &str, line_at: usize, batch: &mut Batch) -> Result<BatchedEvent, 
     }
     let mut forms = Forms::new(text);
     let (value, is_keyword) = forms.value_or_keyword().map_err(|problem| problem.behind(line.len() - text.len()))?;
-    let may_have_error = matches!(who, Who::Client(_)) && matches!(event_type, EventType::Fail | EventType::Info);
+    let may_have_error = matches!(event_type, EventType::Fail | EventType::Info);
     let rest = text[forms.at()..].trim_start();
     if !rest.is_empty() {
-        if !may_have_error {
+        if !may_have_error || rest.starts_with("INFO") {
             let sentence = match rest.starts_with("INFO") {
                 true => "found a second event on the line: expected line feeds (LF) or CR LF between lines".to_owned(),
                 false => format!("found `{rest}` behind the value: expected the end of the line"),
@@ -69,7 +95,7 @@ fn event(line: &str, line_at: usize, batch: &mut Batch) -> Result<BatchedEvent, 
             return Err(Problem::new(line.len() - rest.len(), sentence));
         }
         (event.value, event.error) = (batch.lists.take(value), Some(Box::new(error(rest))));
-    } else if may_have_error && is_keyword {
+    } else if may_have_error && is_keyword && matches!(who, Who::Client(_)) {
         event.error = Some(Box::new(value));
     } else {
         event.value = batch.lists.take(value);
@@ -85,7 +111,12 @@ struct Columns<'a> {
     value: &'a str,
 }
 
-/// The columns of what stands behind ` - `, if it is an event.
+/// Whether a column names a process: by its number, or as `:nemesis`.
+fn is_process(column: &str) -> bool {
+    column.strip_prefix(':').is_some_and(|name| !name.is_empty()) || column.parse::<u32>().is_ok()
+}
+
+/// The columns of an event, if a text is one.
 fn columns<'a>(text: &'a str, names: &mut Names) -> Option<Columns<'a>> {
     let text = text.trim_start();
     let text = text.strip_prefix("jepsen.util").map_or(text, str::trim_start);
@@ -155,6 +186,26 @@ mod tests {
     fn later_loggers_with_time_and_thread_are_read_too() {
         let line = "INFO [2016-03-01 12:00:00,000] jepsen worker - 1 - jepsen.util 1\t:invoke\t:read\tnil";
         assert_eq!(history(line).operation(OperationId(0)).process(), 1);
+    }
+
+    #[test]
+    fn a_whole_log_says_other_things_too() {
+        let line = |rest: &str| format!("2021-02-20 15:30:27,700{{GMT}}\tINFO\t[jepsen worker 0] {rest}\n");
+        let text = [
+            line("jepsen.util: :nemesis\t:info\t:start\t:ring\tindeterminate: throw+: {:grudge 1}"),
+            line("jepsen.util: 0\t:invoke\t:read\tnil"),
+            line("tarantool.db: 10.0.0.1 Stopping - 0 :invoke :read nil"),
+            line("jepsen.util: Waiting for 10.0.0.1"),
+            "java.lang.RuntimeException: no\n\tat clojure.core\n".to_owned(),
+            line("jepsen.util: 0\t:ok\t:read\t{0 100, 7 0}"),
+        ];
+        let history = history(&text.concat());
+        assert_eq!((history.len(), history.event_count()), (1, 3));
+        assert_eq!(history.nemesis()[0].value, Value::text("ring"));
+        assert_eq!(history.operation(OperationId(0)).result().to_string(), "{0 100, 7 0}");
+        assert!(
+            error_of(&line("jepsen.util: 0\t:begin\t:read\tnil")).starts_with("h:1:1: found a line that is no event")
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::assemble::{Assembly, Peculiarity};
 use super::compression::decompressed;
 use super::edn::Edn;
 use super::json::{JsonArray, JsonLines};
-use super::log::LogLines;
+use super::log::{self, LogLines};
 use super::pieces::Pieces;
 use super::{History, Limit, Place, ReadError, turns};
 
@@ -26,6 +26,9 @@ pub enum Format {
     Edn,
     /// The lines that old versions of Jepsen logged: `INFO  jepsen.util - 0 :invoke :read nil`.
     LogLines,
+    /// The whole log of a test of Jepsen, each line with its date: `2021-02-20 15:30:27,700{GMT}  INFO  [jepsen worker 0]
+    /// jepsen.util: 0  :invoke  :read  nil`.
+    WholeLog,
     /// A line an access, with session and transaction, as Plume, AWDIT and PolySI write it: `w(7,1,0,0)`.
     NumberedAccesses,
     /// AWDIT's `test` text: `w 7 1`, with a line of `-` between transactions and of `=` between sessions.
@@ -133,8 +136,9 @@ pub(super) fn read_in_pieces(
             turns::read(&JsonArray, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
         }
         Format::Edn => turns::read(&Edn, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options),
-        Format::LogLines => {
-            turns::read(&LogLines, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
+        Format::LogLines | Format::WholeLog => {
+            let lines = LogLines { whole: format == Format::WholeLog };
+            turns::read(&lines, origin, pieces, Assembly::new(Peculiarity::PairsMayHoldKeys), options)
         }
         Format::NumberedAccesses => {
             turns::read(&Numbered, origin, pieces, Assembly::new(Peculiarity::KeysBeginAsZero), options)
@@ -175,8 +179,11 @@ impl Read for Broken {
     }
 }
 
-/// A format shows in its first three bytes that are not blank.
+/// A format shows in its first three bytes that are not blank, or in a date.
 fn format_of(head: &[u8]) -> Option<Format> {
+    if log::is_dated(head.trim_ascii_start()) {
+        return Some(Format::WholeLog);
+    }
     let mut significant = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
     let mut next = || significant.next().unwrap_or(b' ');
     match [next(), next(), next()] {

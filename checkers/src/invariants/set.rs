@@ -19,7 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::History;
 use crate::history::{EventPosition, NEVER, Operation, Outcome, Value};
-use crate::model::set::elements;
+use crate::model::set::{UNKNOWN_ELEMENT, elements};
 
 use super::Findings;
 use super::objects::{Object, anomaly, began, ended, objects, others, others_by_name};
@@ -134,6 +134,9 @@ pub(super) fn unexpected_element(
 }
 
 pub(super) fn refuses(operation: Operation<'_>) -> Option<String> {
+    if operation.function() == "add" && operation.outcome() == Outcome::Info && *operation.argument() == Value::Nil {
+        return Some(UNKNOWN_ELEMENT.to_owned());
+    }
     let judged = operation.function() == "read" && operation.outcome() == Outcome::Ok;
     let result = operation.result();
     (judged && *result != Value::Nil && elements(result).is_none())

@@ -14,6 +14,10 @@ use super::{Call, Model};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Set;
 
+/// Why an `add` of nil that nobody saw end cannot be judged: where the server chooses elements, it may have added any.
+pub(crate) const UNKNOWN_ELEMENT: &str =
+    "expected an element: where only completions tell it, an add of unknown outcome may have added any";
+
 /// What an operation on one element answered, if it says anything.
 pub(crate) fn truth(call: Call<'_>) -> Option<bool> {
     match call.result? {
@@ -90,6 +94,7 @@ impl Model for Set {
             ("contains", Some(answer)) if *answer != Value::Nil && truth(call).is_none() => {
                 Some(format!("expected true, false or [element true] as its result, found {answer}"))
             }
+            ("add", None) if *call.argument == Value::Nil => Some(UNKNOWN_ELEMENT.to_owned()),
             ("add" | "remove" | "contains" | "read", _) => None,
             _ => Some("expected add, remove, contains or read".to_owned()),
         }

@@ -54,6 +54,7 @@ pub(super) fn infer(
         happened,
         nil_is_written,
         versions: Vec::new(),
+        writers_of_repeated: Vec::new(),
         found: Found::default(),
         dependencies: Vec::with_capacity(micro.kind.len()),
         nodes: history.len() as u32,
@@ -83,6 +84,8 @@ struct Registers<'a, 'h> {
     nil_is_written: Vec<bool>,
     /// Those that were read, or finally written by a transaction that happened.
     versions: Vec<Version>,
+    /// Keys and rows.
+    writers_of_repeated: Vec<(u32, u32)>,
     found: Found,
     dependencies: Vec<Dependency>,
     nodes: u32,
@@ -130,6 +133,9 @@ impl Registers<'_, '_> {
             }
             let (key, element) = (micro.key[at], micro.value[at]);
             if micro.is_repeated(key, element) {
+                if !is_read {
+                    self.writers_of_repeated.push((key, row));
+                }
                 continue;
             }
             let name = u64::from(key) << 32 | u64::from(element);
@@ -369,6 +375,12 @@ impl Registers<'_, '_> {
             let nil = initial[version.key as usize];
             if nil != NONE {
                 followers[nil as usize].push(version.writer);
+            }
+        }
+        for &(key, writer) in &self.writers_of_repeated {
+            let nil = initial[key as usize];
+            if nil != NONE {
+                followers[nil as usize].push(writer);
             }
         }
         for &(one, two) in edges {

@@ -18,7 +18,7 @@ use super::dependencies::{self, Dependency};
 use super::explain::Teller;
 use super::micro::{self, MicroOperations};
 use super::polygraph::schedule::{self, Kind};
-use super::polygraph::shape::{Shape, Time, Updates};
+use super::polygraph::shape::{Shape, Time};
 use super::polygraph::versions::Versions;
 use super::polygraph::{self, Case, Decision};
 use super::{Inferred, Workload, order};
@@ -333,10 +333,6 @@ impl Deciding<'_, '_, '_> {
 
     fn by_polygraph(&self, shape: Shape, versions: &Versions, writes: &[bool]) -> Decision {
         let Evidence { history, micro, inferred, teller, .. } = *self.evidence;
-        if shape.updates == Updates::OfAllKeys && versions.is_ambiguous() {
-            let reason = "values repeat: whose write an update saw is not told apart here";
-            return Decision::Unknown(reason.to_owned());
-        }
         let (times, nodes) = match shape.time {
             Time::None => (Vec::new(), inferred.nodes),
             Time::Sessions => order::process(history, &inferred.happened, inferred.nodes),

@@ -81,13 +81,26 @@ pub fn levels(workload: Workload, txns: &[Txn]) -> BTreeMap<Level, bool> {
         let ok = txns.iter().filter(|txn| txn.outcome == Outcome::Ok);
         ok.flat_map(|txn| txn.micro.iter().flat_map(|micro| micro.seen.iter().copied())).collect()
     };
-    let took_effect = |txn: &Txn| match txn.outcome {
-        Outcome::Ok => true,
-        Outcome::Fail => false,
-        // One that nobody read may be left out of any execution.
-        Outcome::Info => txn.micro.iter().filter_map(|micro| micro.written).any(|value| read.contains(&value)),
+    // One that nobody read may be left out of any execution.
+    let is_read = |txn: &Txn| txn.micro.iter().filter_map(|micro| micro.written).any(|value| read.contains(&value));
+    let which = |is_it: &dyn Fn(&Txn) -> bool| -> Set {
+        (0..txns.len()).filter(|&t| is_it(&txns[t])).fold(0, |all, t| all | 1 << t)
     };
-    let all = (0..txns.len()).filter(|&t| took_effect(&txns[t])).fold(0, |all, t| all | 1 << t);
+    let (certain, possible) =
+        (which(&|txn| txn.outcome == Outcome::Ok), which(&|txn| txn.outcome == Outcome::Info && is_read(txn)));
+    let mut holds: BTreeMap<Level, bool> = LEVELS.into_iter().map(|level| (level, false)).collect();
+    let mut more = possible;
+    loop {
+        executions(workload, txns, certain | more, &mut holds);
+        if more == 0 {
+            return holds;
+        }
+        more = (more - 1) & possible;
+    }
+}
+
+/// Which levels some execution satisfies in which those of a set took effect.
+fn executions(workload: Workload, txns: &[Txn], all: Set, holds: &mut BTreeMap<Level, bool>) {
     let before = |is_before: &dyn Fn(&Txn, &Txn) -> bool| -> Vec<Set> {
         let ended = |t: &usize| all & 1 << t != 0 && txns[*t].outcome == Outcome::Ok;
         let of = |txn| (0..txns.len()).filter(ended).fold(0, |set, t| set | Set::from(is_before(&txns[t], txn)) << t);
@@ -99,7 +112,7 @@ pub fn levels(workload: Workload, txns: &[Txn]) -> BTreeMap<Level, bool> {
         all,
         sessions: before(&|one, two| one.process == two.process && one.completed < two.invoked),
         times: before(&|one, two| one.completed < two.invoked),
-        holds: LEVELS.into_iter().map(|level| (level, false)).collect(),
+        holds: std::mem::take(holds),
     };
     let none = Prefix {
         done: 0,
@@ -109,7 +122,7 @@ pub fn levels(workload: Workload, txns: &[Txn]) -> BTreeMap<Level, bool> {
         versions: Default::default(),
     };
     executions.go(&none);
-    executions.holds
+    *holds = executions.holds;
 }
 
 impl Executions<'_> {
@@ -120,21 +133,22 @@ impl Executions<'_> {
         }
         let left = self.all & !prefix.done;
         for t in (0..self.txns.len()).filter(|t| left & 1 << t != 0) {
-            if let Some(next) = self.place(prefix, t)
-                && !self.holds.values().all(|holds| *holds)
-            {
+            for next in self.placed(prefix, t) {
+                if self.holds.values().all(|holds| *holds) {
+                    return;
+                }
                 self.go(&next);
             }
         }
     }
 
-    /// The order with a transaction more; nothing if it reads what is not there by then.
-    fn place(&self, prefix: &Prefix, t: usize) -> Option<Prefix> {
-        let mut next = prefix.clone();
-        next.before[t] = prefix.done;
-        next.done |= 1 << t;
+    /// The order with a transaction more, for each choice of versions that its reads may show; none if one reads what is not there by then.
+    fn placed(&self, prefix: &Prefix, t: usize) -> Vec<Prefix> {
+        let mut first = prefix.clone();
+        first.before[t] = prefix.done;
+        first.done |= 1 << t;
         let mut own: [Vec<i64>; KEYS] = Default::default();
-        let mut read_before: [Option<usize>; KEYS] = Default::default();
+        let mut ways: Vec<(Prefix, [Option<usize>; KEYS])> = vec![(first, Default::default())];
         for micro in &self.txns[t].micro {
             let (key, versions) = (micro.key, &prefix.versions[micro.key]);
             if let Some(value) = micro.written {
@@ -149,33 +163,48 @@ impl Executions<'_> {
                 Workload::ListAppend => [current, &own[key][..count]].concat(),
                 Workload::RwRegister => vec![own[key][count - 1]],
             };
-            if let Some(count) = (1..=own[key].len()).find(|&count| with_own(count) == micro.seen) {
+            if let Some(count) = (1..=own[key].len()).rev().find(|&count| with_own(count) == micro.seen) {
                 let is_of_lists = self.workload == Workload::ListAppend;
-                let is_moved = is_of_lists && read_before[key].is_some_and(|version| version != versions.len());
-                next.agrees &= count == own[key].len() && !is_moved;
+                for (next, read_before) in &mut ways {
+                    let is_moved = is_of_lists && read_before[key].is_some_and(|version| version != versions.len());
+                    next.agrees &= count == own[key].len() && !is_moved;
+                }
                 continue;
             }
-            let version = if micro.seen.is_empty() {
-                0
-            } else {
-                versions.iter().position(|(_, value)| *value == micro.seen)? + 1
+            let is_shown = |version: &usize| match version {
+                0 => micro.seen.is_empty(),
+                _ => versions[version - 1].1 == micro.seen,
             };
-            next.agrees &= own[key].is_empty() && read_before[key].is_none_or(|before| before == version);
-            read_before[key] = Some(version);
-            next.reads[t].push((key, version));
+            let shown: Vec<usize> = (0..=versions.len()).filter(is_shown).collect();
+            let chosen = ways.iter().flat_map(|(next, read_before)| {
+                shown.iter().map(|&version| {
+                    let (mut next, mut read_before) = (next.clone(), *read_before);
+                    next.agrees &= own[key].is_empty() && read_before[key].is_none_or(|before| before == version);
+                    read_before[key] = Some(version);
+                    next.reads[t].push((key, version));
+                    (next, read_before)
+                })
+            });
+            ways = chosen.collect();
         }
-        for (key, own) in own.into_iter().enumerate().filter(|(_, own)| !own.is_empty()) {
+        let mut all: Vec<Prefix> = ways.into_iter().map(|(next, _)| next).collect();
+        all.iter_mut().for_each(|next| self.leave(next, t, &own));
+        all
+    }
+
+    /// What a transaction leaves written.
+    fn leave(&self, next: &mut Prefix, t: usize, own: &[Vec<i64>; KEYS]) {
+        for (key, own) in own.iter().enumerate().filter(|(_, own)| !own.is_empty()) {
             let versions = &mut next.versions[key];
             let value = match self.workload {
                 Workload::ListAppend => {
                     let current = versions.last().map_or(&[][..], |(_, value)| value);
-                    [current, &own].concat()
+                    [current, own].concat()
                 }
                 Workload::RwRegister => own[own.len() - 1..].to_vec(),
             };
             versions.push((t, value));
         }
-        Some(next)
     }
 
     fn judge(&mut self, order: &Prefix) {

@@ -255,3 +255,11 @@ pub fn is_told(txns: &[Txn]) -> bool {
     let writes = txns.iter().filter(|txn| txn.outcome == Outcome::Ok).flat_map(|txn| &txn.micro);
     writes.filter_map(|micro| micro.written).all(|value| reads().any(|micro| micro.seen.contains(&value)))
 }
+
+/// The same with so many different values of a key.
+pub fn repeated(mut txns: Vec<Txn>, values: i64) -> Vec<Txn> {
+    for micro in txns.iter_mut().flat_map(|txn| &mut txn.micro) {
+        micro.written.iter_mut().chain(&mut micro.seen).for_each(|value| *value = 1 + *value % values);
+    }
+    txns
+}

@@ -93,10 +93,10 @@ fn a_read_of_nil_leaves_all_pairs_whole() {
 }
 
 #[test]
-fn where_clients_do_more_than_read_write_and_cas_pairs_stay_whole() {
+fn where_clients_do_what_is_not_done_to_objects_that_are_read_pairs_stay_whole() {
     let read = "{:process 1, :type :invoke, :f :read, :value [0 nil]}";
     for other in [
-        "{:process 0, :type :invoke, :f :add, :value [0 1]}",
+        "{:process 0, :type :invoke, :f :transfer, :value [0 1]}",
         "{:process 0, :type :invoke, :f :write, :key 7, :value [0 1]}",
     ] {
         for text in [format!("{read}\n{other}"), format!("{other}\n{read}")] {
@@ -104,6 +104,18 @@ fn where_clients_do_more_than_read_write_and_cas_pairs_stay_whole() {
             assert!(history.operations().all(|operation| operation.argument().as_pair().is_some()), "{text}");
         }
     }
+}
+
+#[test]
+fn what_is_added_is_a_key_and_an_element_where_reads_name_a_key() {
+    let added = "{:process 0, :type :invoke, :f :add, :value [7 5]}";
+    let pairs = |read: &str| {
+        let history = history(&format!("{added}\n{{:process 1, :type :invoke, :f :read, :value {read}}}"));
+        let add = history.operation(OperationId(0));
+        (add.key().cloned(), add.argument().to_string())
+    };
+    assert_eq!(pairs("[7 nil]"), (Some(Value::Int(7)), "5".to_owned()));
+    assert_eq!(pairs("nil"), (None, "[7 5]".to_owned()));
 }
 
 #[test]

@@ -11,9 +11,9 @@ use crate::transactions::allowance::{Allowance, Late};
 use crate::transactions::dependencies::{Dependency, Kind};
 
 use super::proof::Proof;
-use super::reach::Reach;
+use super::reach::{Reach, sorted};
 use super::saturation::{End, Pair, Problem, Saturation};
-use super::shape::Overwritten;
+use super::shape::{Overwritten, Updates};
 use super::solver::{Ending, Literal, Solver};
 use super::versions::INITIAL;
 
@@ -41,9 +41,7 @@ pub(super) struct Choices<'a, 's> {
 impl<'a, 's> Choices<'a, 's> {
     /// Those that are open after saturation, whose `reach` this is.
     pub fn of(saturation: &'a Saturation<'s>, reach: &'a Reach) -> Choices<'a, 's> {
-        let mut order: Vec<u32> = (0..saturation.nodes() as u32).collect();
-        order.sort_unstable_by_key(|&node| reach.place(node));
-        let solver = Solver::new(&order, &saturation.edges);
+        let solver = Solver::new(&sorted(saturation.nodes(), &saturation.edges), &saturation.edges);
         let mut choices =
             Choices { saturation, reach, solver, pairs: FxHashMap::default(), sources: FxHashMap::default() };
         let is_free = saturation.problem.shape.is_free;
@@ -53,7 +51,9 @@ impl<'a, 's> Choices<'a, 's> {
         for at in 0..saturation.ambiguous.len() {
             choices.add_read(at);
         }
-        choices.add_updates();
+        if !is_free {
+            choices.add_updates();
+        }
         choices
     }
 
@@ -175,41 +175,60 @@ impl<'a, 's> Choices<'a, 's> {
         let versions = saturation.problem.versions;
         for (at, read) in (0..).zip(versions.reads()) {
             let unseen = saturation.may_be_lost(at);
-            if unseen.is_empty() {
+            let seen = self.may_be_seen(at);
+            if unseen.is_empty() && seen.is_empty() {
                 continue;
             }
-            let sources: Vec<(Option<Literal>, u32)> = match (saturation.sources[at as usize], self.sources.get(&at)) {
-                (Some(source), _) => vec![(None, source)],
-                (None, Some(&first)) => {
-                    let ambiguous = saturation.ambiguous.iter().find(|ambiguous| ambiguous.read == at);
-                    let candidates = ambiguous.map_or(&[][..], |ambiguous| &ambiguous.candidates);
-                    (first..).map(|at| Some(Literal::of(at, true))).zip(candidates.iter().copied()).collect()
-                }
-                (None, None) => Vec::new(),
+            let sources = match saturation.sources[at as usize] {
+                Some(source) => vec![(None, source)],
+                None => self.may_show(at).into_iter().map(|(literal, source)| (Some(literal), source)).collect(),
             };
             for (shows, source) in sources {
+                let shows: Vec<Literal> = shows.map(|literal| !literal).into_iter().collect();
                 for &unseen in unseen.iter().filter(|unseen| **unseen != source) {
-                    self.add_update(shows, read.key, unseen, read.row, source);
+                    match self.earlier(read.key, unseen, read.row) {
+                        Earlier::Known(false) => {}
+                        Earlier::Known(true) => self.add_update(&shows, read.key, unseen, source),
+                        Earlier::If(literal) => {
+                            self.add_update(&[&shows[..], &[!literal]].concat(), read.key, unseen, source);
+                        }
+                    }
+                }
+                for &(literal, seen) in seen.iter().filter(|(_, seen)| *seen != source) {
+                    self.add_update(&[&shows[..], &[!literal]].concat(), read.key, seen, source);
                 }
             }
         }
     }
 
-    fn add_update(&mut self, shows: Option<Literal>, key: u32, unseen: u32, update: u32, source: u32) {
-        let before_update = self.earlier(key, unseen, update);
-        let before_source = self.earlier(key, unseen, source);
-        let mut clause: Vec<Literal> = shows.map(|literal| !literal).into_iter().collect();
-        match before_update {
-            Earlier::Known(false) => return,
+    /// Whom a read that chooses may show, each with the literal that says so.
+    fn may_show(&self, read: u32) -> Vec<(Literal, u32)> {
+        let place = self.saturation.ambiguous.binary_search_by_key(&read, |ambiguous| ambiguous.read);
+        let (Ok(place), Some(&first)) = (place, self.sources.get(&read)) else { return Vec::new() };
+        let literals = (first..).map(|variable| Literal::of(variable, true));
+        literals.zip(self.saturation.ambiguous[place].candidates.iter().copied()).collect()
+    }
+
+    /// Writers of what a read shows that its transaction sees where another one of its reads chooses them, if that matters.
+    fn may_be_seen(&self, at: u32) -> Vec<(Literal, u32)> {
+        let versions = self.saturation.problem.versions;
+        if self.saturation.problem.shape.updates != Updates::OfAllKeys || self.sources.is_empty() {
+            return Vec::new();
+        }
+        let read = versions.reads()[at as usize];
+        let first = versions.first_read_of(read.row) as u32;
+        let others = (first..first + versions.reads_of(read.row).len() as u32).filter(|other| *other != at);
+        let seen = others.flat_map(|other| self.may_show(other));
+        seen.filter(|(_, seen)| *seen != INITIAL && versions.slot(*seen, read.key).is_some()).collect()
+    }
+
+    /// Unless one of these literals is true, one writer of a key came before another.
+    fn add_update(&mut self, unless: &[Literal], key: u32, unseen: u32, source: u32) {
+        match self.earlier(key, unseen, source) {
             Earlier::Known(true) => {}
-            Earlier::If(literal) => clause.push(!literal),
+            Earlier::Known(false) => self.solver.clause(unless),
+            Earlier::If(literal) => self.solver.clause(&[unless, &[literal]].concat()),
         }
-        match before_source {
-            Earlier::Known(true) => return,
-            Earlier::Known(false) => {}
-            Earlier::If(literal) => clause.push(literal),
-        }
-        self.solver.clause(&clause);
     }
 }
 
@@ -258,14 +277,11 @@ impl Check<'_, '_> {
             return Ok(Vec::new());
         }
         let versions = problem.versions.with_sources(|read| chosen[read].map_or(INITIAL, |(_, source)| source));
-        let sources = |read: usize| chosen[read].and_then(|(literal, source)| literal.map(|_| source));
-        let reads = (0..versions.reads().len()).filter_map(|read| Some((read, sources(read)?)));
-        let fixed: Vec<Dependency> = reads
+        let repeated = problem.versions.reads().iter().zip(&chosen).filter(|(read, _)| read.is_repeated);
+        let fixed: Vec<Dependency> = repeated
+            .filter_map(|(read, chosen)| Some((read, (*chosen)?.1)))
             .filter(|(_, source)| *source != INITIAL)
-            .map(|(read, from)| {
-                let read = versions.reads()[read];
-                Dependency { from, to: read.row, kind: Kind::WriteRead, key: read.key }
-            })
+            .map(|(read, from)| Dependency { from, to: read.row, kind: Kind::WriteRead, key: read.key })
             .collect();
         let known = [problem.known, &fixed].concat();
         let fixed = Problem { versions: &versions, known: &known, ..*problem };
@@ -293,7 +309,7 @@ impl Check<'_, '_> {
         allowance: &Allowance,
     ) -> Result<Vec<Vec<Literal>>, Late> {
         let (shape, versions) = (self.saturation.problem.shape, self.saturation.problem.versions);
-        let reach = Reach::of(&solver.order(), &solver.edges_now(known), allowance)?;
+        let reach = Reach::of(&solver.order(), &solver.edges_now(known), allowance).map_err(|_| Late)?;
         let mut wrong = Vec::new();
         for (at, read) in (0..).zip(versions.reads()) {
             if self.saturation.is_edge(read.row) {

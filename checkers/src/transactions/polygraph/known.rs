@@ -74,7 +74,7 @@ fn among(versions: &Versions) -> Vec<Dependency> {
     let mut known = Vec::new();
     let edge = |from, to, kind, key| Dependency { from, to, kind, key };
     for read in versions.reads() {
-        let Some(source) = versions.source(read) else { continue };
+        let Some(source) = versions.source(read).filter(|_| !read.is_repeated) else { continue };
         if source != INITIAL {
             known.push(edge(source, read.row, Kind::WriteRead, read.key));
         }

@@ -18,7 +18,7 @@ use crate::transactions::NONE;
 use crate::transactions::allowance::{Allowance, Late};
 use crate::transactions::dependencies::{Dependency, Kind};
 
-use super::reach::{Reach, sorted};
+use super::reach::{Failure, Reach, sorted};
 use super::shape::{Layout, Overwritten, Shape, Updates};
 use super::versions::{INITIAL, Versions};
 
@@ -160,6 +160,18 @@ impl From<Late> for End {
     }
 }
 
+impl From<Failure> for End {
+    fn from(failure: Failure) -> End {
+        match failure {
+            Failure::Late => Late.into(),
+            Failure::Needs(bytes) => {
+                let needed = bytes >> 20;
+                End::Over(format!("to hold all ways between transactions takes {needed} MB: expected more memory"))
+            }
+        }
+    }
+}
+
 impl<'a> Saturation<'a> {
     pub fn of(problem: &'a Problem<'a>) -> Saturation<'a> {
         let (shape, versions) = (problem.shape, problem.versions);
@@ -172,7 +184,7 @@ impl<'a> Saturation<'a> {
             ambiguous: Vec::new(),
             readers: vec![Vec::new(); versions.slots() + versions.keys.len()],
             updates: Vec::new(),
-            sources: versions.reads().iter().map(|read| versions.source(read)).collect(),
+            sources: Vec::with_capacity(versions.reads().len()),
             reach: None,
         };
         if shape.layout != Layout::One {
@@ -187,7 +199,9 @@ impl<'a> Saturation<'a> {
             }
         }
         for (at, read) in (0..).zip(versions.reads()) {
-            match versions.source(read) {
+            let source = versions.source(read).filter(|_| !read.is_repeated);
+            all.sources.push(source);
+            match source {
                 Some(source) => {
                     let slot = all.slot(source, read.key);
                     all.readers[slot].push(read.row);
@@ -235,21 +249,18 @@ impl<'a> Saturation<'a> {
 
     /// Infers all that follows.
     pub fn run(&mut self, allowance: &Allowance) -> End {
-        let needed = Reach::bytes(self.nodes());
-        if needed > allowance.bytes() {
-            let needed = needed >> 20;
-            return End::Over(format!("to hold all ways between transactions takes {needed} MB: expected more memory"));
-        }
-        let mut is_first = true;
+        let mut told = None;
         loop {
-            let order = sorted(self.nodes(), &self.edges);
-            if order.len() < self.nodes() {
-                return End::Contradiction(Contradiction::Cycle);
-            }
-            self.reach = None;
-            let reach = match Reach::of(&order, &self.edges, allowance) {
-                Ok(reach) => reach,
-                Err(late) => return late.into(),
+            let is_first = told.is_none();
+            let more = told
+                .take()
+                .and_then(|(mut reach, known): (Reach, usize)| reach.add(&self.edges[known..]).then_some(reach));
+            let reach = match more {
+                Some(reach) => reach,
+                None => match self.all_ways(allowance) {
+                    Ok(reach) => reach,
+                    Err(end) => return end,
+                },
             };
             let before = self.edges.len();
             if let Some(contradiction) = self.exclude_sources(&reach) {
@@ -262,13 +273,22 @@ impl<'a> Saturation<'a> {
                 return end;
             }
             self.follow_updates(&reach);
-            is_first = false;
-            if self.edges.len() == before {
-                self.reach = Some(reach);
-                let seen = self.seen_overwritten();
-                return seen.map_or(End::Fixpoint, End::Contradiction);
+            if self.edges.len() > before {
+                told = Some((reach, before));
+                continue;
             }
+            self.reach = Some(reach);
+            let seen = self.seen_overwritten();
+            return seen.map_or(End::Fixpoint, End::Contradiction);
         }
+    }
+
+    fn all_ways(&self, allowance: &Allowance) -> Result<Reach, End> {
+        let order = sorted(self.nodes(), &self.edges);
+        if order.len() < self.nodes() {
+            return Err(End::Contradiction(Contradiction::Cycle));
+        }
+        Ok(Reach::of(&order, &self.edges, allowance)?)
     }
 
     fn look_at_all(&mut self, reach: &Reach, allowance: &Allowance) -> Result<(), End> {

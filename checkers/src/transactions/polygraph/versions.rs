@@ -44,6 +44,8 @@ pub(in crate::transactions) struct Key {
 pub(in crate::transactions) struct Read {
     pub row: u32,
     pub key: u32,
+    /// Whether several wrote what it shows, so that no dependency is known, even where only one of them can be its source.
+    pub is_repeated: bool,
     begin: u32,
     end: u32,
 }
@@ -100,10 +102,11 @@ impl Versions {
                     }
                     continue;
                 }
-                if micro.previous[at] != NONE {
+                if micro.previous[at] != NONE && !(micro.repeats() && is_read_again(micro, at)) {
                     continue;
                 }
                 let begin = all.candidates.len() as u32;
+                let mut is_repeated = false;
                 match workload {
                     Workload::RwRegister => {
                         let sources = micro.writers_of_repeated(key, micro.value[at]);
@@ -113,6 +116,7 @@ impl Versions {
                         let others = writes.map(|&write| rows_of[write as usize]);
                         let others = others.filter(|&other| other != row && happened[other as usize]);
                         all.candidates.extend(others.chain((micro.value[at] == NIL).then_some(INITIAL)));
+                        is_repeated = sources.is_some() || micro.value[at] == NIL && unique.is_some();
                     }
                     Workload::ListAppend => {
                         let last = micro.lists[micro.value[at] as usize].last();
@@ -121,7 +125,7 @@ impl Versions {
                         all.candidates.push(writer.map_or(INITIAL, |write| rows_of[write as usize]));
                     }
                 }
-                all.reads.push(Read { row, key, begin, end: all.candidates.len() as u32 });
+                all.reads.push(Read { row, key, is_repeated, begin, end: all.candidates.len() as u32 });
             }
             let first = all.first_write[row as usize] as usize;
             all.writes[first..].sort_unstable();
@@ -190,15 +194,11 @@ impl Versions {
         }
     }
 
-    /// Whether some read may show one of several writes.
-    pub fn is_ambiguous(&self) -> bool {
-        self.reads.iter().any(|read| read.end - read.begin != 1)
-    }
-
     /// The same with each read's source chosen, by its number.
     pub fn with_sources(&self, source: impl Fn(usize) -> u32) -> Versions {
         let candidates = (0..self.reads.len()).map(source).collect();
-        let reads = (0..).zip(&self.reads).map(|(at, read)| Read { begin: at, end: at + 1, ..*read });
+        let reads =
+            (0..).zip(&self.reads).map(|(at, read)| Read { is_repeated: false, begin: at, end: at + 1, ..*read });
         Versions { candidates, reads: reads.collect(), ..self.clone() }
     }
 
@@ -248,13 +248,25 @@ impl Versions {
             for read in self.reads_of(row) {
                 let begin = all.candidates.len() as u32;
                 all.candidates.extend(self.candidates(read).iter().map(|&source| place(source)));
-                all.reads.push(Read { row: place(row), key: read.key, begin, end: all.candidates.len() as u32 });
+                all.reads.push(Read { row: place(row), begin, end: all.candidates.len() as u32, ..*read });
             }
         }
         all.first_read.push(all.reads.len() as u32);
         all.first_write.push(all.writes.len() as u32);
         all
     }
+}
+
+/// Whether a read shows from outside what its transaction had read of the key before: where values repeat, perhaps from somebody else.
+fn is_read_again(micro: &MicroOperations<'_>, at: usize) -> bool {
+    let (mut before, value) = (micro.previous[at], micro.value[at]);
+    while before != NONE {
+        if micro.kind[before as usize] == micro::Kind::Write || micro.value[before as usize] != value {
+            return false;
+        }
+        before = micro.previous[before as usize];
+    }
+    true
 }
 
 /// The id of nil among the elements.
