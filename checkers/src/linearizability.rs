@@ -24,11 +24,13 @@
 
 mod automaton;
 mod containers;
+mod entries;
 mod explain;
 mod memoised;
 mod object;
 mod one_register;
 mod orders;
+mod passed;
 mod registers;
 mod search;
 mod sentence;

@@ -36,7 +36,7 @@ pub use mutex::Mutex;
 pub use name::ModelName;
 pub use owned_mutex::OwnedMutex;
 pub use set::Set;
-pub use stack::Stack;
+pub use stack::{Pile, Stack};
 pub use string_kv::StringKv;
 pub use unordered_queue::UnorderedQueue;
 

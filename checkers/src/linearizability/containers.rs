@@ -9,6 +9,7 @@
 //! A violation comes in *units*, which only mean something whole: an element with its `put` and its `take`. Units are left out one by
 //! one, as long as the rest is still not linearizable.
 
+mod balance;
 mod counting;
 mod elements;
 mod empties;
@@ -19,6 +20,7 @@ mod phrases;
 mod range_tree;
 mod repeating;
 mod set_elements;
+mod shorten;
 mod stack;
 mod strings;
 mod unordered_queue;
@@ -28,7 +30,7 @@ use crate::history::OperationId;
 use crate::model::{Model, ModelName};
 use crate::verdict::{Anomaly, Budget};
 
-use elements::{QUEUE, STACK};
+use elements::STACK;
 
 use super::memoised::Modelled;
 use super::object::Object;
@@ -45,15 +47,14 @@ pub(super) struct Containers<'a, M: Model> {
 impl<M: Model + Sync> Judge for Containers<'_, M> {
     fn judge(&self, history: &History, object: &Object, budget: &Budget) -> Finding {
         match decide(history, self.name, &object.operations) {
-            Some(Decision::Legal) => Finding::Legal,
-            Some(Decision::Illegal { operations, name, sentence }) => {
-                Finding::Illegal(vec![anomaly(history, operations, name, sentence)])
-            }
+            Some(decision) => Finding::of(history, decision),
             None if self.name == ModelName::Set => {
                 let elements = set_elements::split(history, object);
                 Finding::of_all(elements.iter().map(|element| self.modelled.judge(history, element, budget)))
             }
-            None if self.name == ModelName::FifoQueue => repeating::judge(history, object, &self.modelled, budget),
+            None if [ModelName::FifoQueue, ModelName::UnorderedQueue].contains(&self.name) => {
+                repeating::judge(history, object, self.name, &self.modelled, budget)
+            }
             None => self.modelled.judge(history, object, budget),
         }
     }
@@ -75,6 +76,17 @@ pub(super) enum Decision {
     },
 }
 
+impl Finding {
+    fn of(history: &History, decision: Decision) -> Finding {
+        match decision {
+            Decision::Legal => Finding::Legal,
+            Decision::Illegal { operations, name, sentence } => {
+                Finding::Illegal(vec![anomaly(history, operations, name, sentence)])
+            }
+        }
+    }
+}
+
 /// A violation before it is cut down.
 pub(super) struct Violation {
     pub units: Vec<Vec<OperationId>>,
@@ -85,12 +97,8 @@ pub(super) struct Violation {
 /// Decides about the operations of one object, which the model has accepted, if there is a method for the model and these operations.
 pub(super) fn decide(history: &History, model: ModelName, operations: &[OperationId]) -> Option<Decision> {
     match model {
-        ModelName::FifoQueue => {
-            fifo_queue::decide(history, operations).or_else(|| counting::violation(history, operations, &QUEUE))
-        }
-        ModelName::UnorderedQueue => {
-            unordered_queue::decide(history, operations).or_else(|| counting::decide(history, operations, &QUEUE))
-        }
+        ModelName::FifoQueue => fifo_queue::decide(history, operations),
+        ModelName::UnorderedQueue => unordered_queue::decide(history, operations),
         ModelName::Stack => {
             stack::decide(history, operations).or_else(|| counting::violation(history, operations, &STACK))
         }

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A configuration is (event, which open operations have taken effect, which need not any more, state): a few machine words. Each is
-//! visited once.
+//! visited once, and none after one that was *freer* (`passed.rs`).
 //!
 //! These rules keep the tree thin, and lose no order:
 //! * **Observers first.** An operation that only observes takes effect as soon as it is legal. In any order in which it comes later it can be
@@ -26,17 +26,20 @@
 //! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
 //!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 //!
+//! A search that has come to [`COUNTED`] configurations counts whether there can be an order at all, and then at some
+//! configurations whether one can follow (`entries.rs`).
+//!
 //! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
 //! turn.
 
 use std::time::Instant;
 
-use rustc_hash::FxHashSet;
-
 use crate::history::EventPosition;
 use crate::verdict::Budget;
 
 use super::automaton::{Automaton, Call, Effect, State};
+use super::entries::{self, Pending};
+use super::passed::Passed;
 use super::slots::Slots;
 use super::timeline::{Cursor, Member, Timeline};
 
@@ -84,6 +87,22 @@ pub(super) fn search<A: Automaton + ?Sized>(
     }
 }
 
+/// After so many configurations it pays to count.
+const COUNTED: usize = 500;
+
+/// From then on, some configurations are counted, with so many events that follow, and looking at about so many operations.
+const AHEAD: usize = 64;
+const COUNTED_EACH: usize = 1 << 15;
+
+/// For so many configurations at most none is counted.
+const LONGEST_PAUSE: usize = 1023;
+
+/// An operation on a register that has not taken effect yet.
+fn pending(member: &Member, invoked: EventPosition) -> Option<Pending> {
+    let &Member { effect, closed, must, .. } = member;
+    effect.map(|effect| Pending { effect, invoked, closed, must })
+}
+
 /// A configuration at which an operation closes; the choices that are left of it are on the stack of choices.
 struct Frame<S> {
     event: u32,
@@ -111,7 +130,7 @@ struct Search<'a, S, A: ?Sized> {
     automaton: &'a mut A,
     budget: &'a Budget,
     cursor: Cursor<'a, S>,
-    visited: FxHashSet<(u32, State, S, S)>,
+    passed: Passed<S>,
     frames: Vec<Frame<S>>,
     /// The choices of all frames, those of the last one on top, the best on top of them.
     choices: Vec<Choice>,
@@ -123,6 +142,9 @@ struct Search<'a, S, A: ?Sized> {
     /// For each state, the last branching in which somebody needed it.
     wanted: Vec<u32>,
     branching: u32,
+    /// From how many configurations on one is counted again, and how long the last pause was.
+    counts_next: usize,
+    count_pause: usize,
 }
 
 impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
@@ -132,7 +154,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             automaton,
             budget,
             cursor: Cursor::new(timeline),
-            visited: FxHashSet::default(),
+            passed: Passed::default(),
             frames: Vec::new(),
             choices: Vec::new(),
             enablers: Vec::new(),
@@ -140,6 +162,8 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             first_of_lane: vec![(0, 0); timeline.classes * 2],
             wanted: Vec::new(),
             branching: 0,
+            counts_next: COUNTED + 1,
+            count_pause: 0,
         }
     }
 
@@ -148,35 +172,43 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let mut found = None;
         for &state in from {
             self.cursor.back_to(0);
-            found = Some(self.descend(state, &mut deepest)).filter(|found| !matches!(found, Found::NoOrder { .. }));
+            found = self.descend(state, &mut deepest, from);
             if found.is_some() {
                 break;
             }
         }
         Searched {
             found: found.unwrap_or(Found::NoOrder { deepest: deepest.max(self.blamed) }),
-            visited: self.visited.len() as u64,
+            visited: self.passed.len() as u64,
             decided: self.frames.iter().map(|frame| frame.chosen).filter(|&chosen| chosen != PASSES).collect(),
         }
     }
 
-    fn descend(&mut self, mut state: State, deepest: &mut EventPosition) -> Found {
+    /// Searches from one state on: `None` if no order begins there.
+    fn descend(&mut self, mut state: State, deepest: &mut EventPosition, from: &[State]) -> Option<Found> {
         let mut taken = S::empty(self.timeline.slots);
         let mut absorbed = S::empty(self.timeline.slots);
         loop {
             self.walk(&mut taken, &mut absorbed, state);
-            let Some(&event) = self.timeline.events.get(self.cursor.event) else { return Found::Order };
+            let Some(&event) = self.timeline.events.get(self.cursor.event) else {
+                return Some(Found::Order);
+            };
             *deepest = event.position.max(*deepest);
             let here = self.cursor.event as u32;
-            if self.visited.insert((here, state, taken.clone(), absorbed.clone())) {
+            if self.passed.insert(here, state, &taken, &absorbed, &self.cursor) {
                 if let Some(spent) = self.spent() {
-                    return Found::GaveUp { deepest: *deepest, spent };
+                    return Some(Found::GaveUp { deepest: *deepest, spent });
                 }
-                self.branch(taken, absorbed, state);
+                if self.passed.len() == COUNTED
+                    && let Some(deepest) = self.counted_from_the_beginning(from)
+                {
+                    return Some(Found::NoOrder { deepest });
+                }
+                if !self.is_counted_out(&taken, &absorbed, state) {
+                    self.branch(taken, absorbed, state);
+                }
             }
-            let Some(choice) = self.next_choice() else {
-                return Found::NoOrder { deepest: *deepest };
-            };
+            let choice = self.next_choice()?;
             let frame = self.frames.last_mut().expect("a choice has its frame");
             frame.chosen = choice.member;
             (taken, absorbed) = (frame.taken.clone(), frame.absorbed.clone());
@@ -200,6 +232,33 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         }
     }
 
+    /// A completion by which counting shows that there is no order from any of these states on.
+    fn counted_from_the_beginning(&self, from: &[State]) -> Option<EventPosition> {
+        let opens = self.timeline.events.iter().filter(|event| event.opens);
+        let pending = opens.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
+        entries::impossible_by(pending.collect::<Option<_>>()?, from, entries::WORK)
+    }
+
+    /// Whether counting shows that nothing follows here. As long as that shows nothing, it is tried more and more seldom.
+    fn is_counted_out(&mut self, taken: &S, absorbed: &S, state: State) -> bool {
+        if self.passed.len() < self.counts_next {
+            return false;
+        }
+        let cursor = &self.cursor;
+        let open = cursor.observers.without(taken).chain(cursor.movers.without(taken)).map(|slot| {
+            let open = pending(cursor.member(slot).1, 0)?;
+            Some(Pending { must: open.must && !absorbed.has(slot), ..open })
+        });
+        let coming = self.timeline.events[cursor.event..].iter().take(AHEAD).filter(|event| event.opens);
+        let coming = coming.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
+        let Some(pending) = open.chain(coming).collect::<Option<Vec<Pending>>>() else { return false };
+        let impossible_by = entries::impossible_by(pending, &[state], COUNTED_EACH);
+        self.blamed = self.blamed.max(impossible_by.unwrap_or(0));
+        self.count_pause = if impossible_by.is_some() { 0 } else { (2 * self.count_pause + 1).min(LONGEST_PAUSE) };
+        self.counts_next = self.passed.len() + self.count_pause;
+        impossible_by.is_some()
+    }
+
     /// Takes the best choice that is left, of the latest frame that has one, which is then the last.
     fn next_choice(&mut self) -> Option<Choice> {
         while self.frames.last().is_some_and(|frame| self.choices.len() == frame.choices) {
@@ -210,7 +269,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
 
     /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
     fn spent(&self) -> Option<Spent> {
-        let visited = self.visited.len() as u64;
+        let visited = self.passed.len() as u64;
         if visited > self.budget.configurations {
             return Some(Spent::Configurations(self.budget.configurations));
         }
@@ -233,14 +292,10 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         // Two sets in each configuration and frame, which wide ones keep outside of it.
         let outside =
             if size_of::<S>() == size_of::<Box<[u64]>>() { size_of_val(self.cursor.movers.words()) * 2 } else { 0 };
-        let configuration = size_of::<(u32, State, S, S)>() + 1;
-        // A table that is full doubles, and holds the old one beside the new one for a while.
-        let (length, capacity) = (self.visited.len(), self.visited.capacity());
-        let tables = if length * 8 > capacity * 7 { 3 } else { 1 };
-        let visited = capacity * configuration * tables + length * outside;
+        let passed = self.passed.bytes(outside);
         let frames = self.frames.capacity() * size_of::<Frame<S>>() + self.frames.len() * outside;
         let choices = self.choices.capacity() * size_of::<Choice>();
-        (visited + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
+        (passed + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
     }
 
     /// Goes on until an operation closes of which something must be decided, or to the end.

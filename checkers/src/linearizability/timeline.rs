@@ -158,6 +158,8 @@ pub(super) struct Cursor<'t, S> {
     pub movers: S,
     /// Those of the movers that are writes.
     pub writes: S,
+    /// Those of the movers that are no writes and must take effect.
+    pub bound: S,
     member_at: Vec<u32>,
 }
 
@@ -169,7 +171,8 @@ impl<'t, S: Slots> Cursor<'t, S> {
             event: 0,
             observers: empty.clone(),
             movers: empty.clone(),
-            writes: empty,
+            writes: empty.clone(),
+            bound: empty,
             member_at: vec![0; timeline.slots],
         }
     }
@@ -205,10 +208,13 @@ impl<'t, S: Slots> Cursor<'t, S> {
             self.member_at[slot as usize] = at;
             if member.is_write() {
                 self.writes.insert(slot);
+            } else if member.must && !member.observes {
+                self.bound.insert(slot);
             }
         } else {
             kind.remove(slot);
             self.writes.remove(slot);
+            self.bound.remove(slot);
         }
     }
 }

@@ -6,11 +6,10 @@
 //!   p2  ────────────[ take → 4 ]───────────────      only one put of 4 had begun
 //! ```
 //!
-//! *Method:* a put counts from when it begins, unknown outcomes too, and a take when it completes. An unordered queue without empty answers
-//! is a product of such counters, and nothing else can be wrong with it: each put can take effect when it begins, each take when it
-//! completes. Its takes of unknown outcome need not have happened.
+//! *Method:* a put counts from when it begins, unknown outcomes too, and a take when it completes. Nothing else can be
+//! wrong with an unordered queue that never answered that it was empty: each put can take effect when it begins, each take when it completes.
 //!
-//! *Source:* the definition. *Cost:* O(n).
+//! *Source:* the definition. *Cost:* O(n log n), as puts and takes are sorted by when they count.
 
 use rustc_hash::FxHashMap;
 
@@ -20,23 +19,6 @@ use crate::history::{EventPosition, OperationId, Outcome, Value, ValueId};
 use super::Decision;
 use super::elements::Words;
 use super::phrases::{ended, place};
-
-/// Decides about an unordered queue; `None` if there are empty answers, and nothing else is wrong.
-pub(super) fn decide(history: &History, operations: &[OperationId], words: &Words) -> Option<Decision> {
-    if let Some(illegal) = violation(history, operations, words) {
-        return Some(illegal);
-    }
-    let empty = history.id_of(&Value::text("empty"));
-    let put = history.id_of(&Value::text(words.put));
-    let is_empty = |id: &OperationId| {
-        let operation = history.operation(*id);
-        let answer = operation.result_id();
-        operation.outcome() == Outcome::Ok
-            && Some(operation.function_id()) != put
-            && (answer == ValueId::NIL || Some(answer) == empty)
-    };
-    (!operations.iter().any(is_empty)).then_some(Decision::Legal)
-}
 
 /// Of the values that were taken more often than they were put in by some moment, the one with the fewest operations by then.
 pub(super) fn violation(history: &History, operations: &[OperationId], words: &Words) -> Option<Decision> {

@@ -38,8 +38,14 @@ use crate::verdict::Budget;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paired {
     Order,
-    NoOrder,
-    GaveUp { reached: EventPosition, spent: Spent },
+    /// None, already for what was invoked before this completion; before it there is one.
+    NoOrder {
+        until: EventPosition,
+    },
+    GaveUp {
+        reached: EventPosition,
+        spent: Spent,
+    },
 }
 
 /// The operations of a queue by what they do, as they stand at an event: what was open then has an unknown outcome.
@@ -163,12 +169,12 @@ struct Visit<S> {
 }
 
 impl Queue {
-    /// The operations that `keep` keeps, up to an event.
+    /// These operations, up to an event. Those that are not bound may have happened or not; a take of them may have taken anything.
     pub fn of(
         history: &History,
         operations: &[OperationId],
         until: EventPosition,
-        keep: impl Fn(ValueId) -> bool,
+        is_bound: impl Fn(OperationId) -> bool,
     ) -> Queue {
         let named = |name: &str| history.id_of(&Value::text(name));
         let (enqueue, empty) = (named("enqueue"), named("empty"));
@@ -179,21 +185,25 @@ impl Queue {
                 continue;
             }
             let is_known = operation.outcome() == Outcome::Ok && operation.completed() <= until;
+            let is_bound = is_bound(operation.id());
             let is_put = Some(operation.function_id()) == enqueue;
             let value = if is_put { operation.argument_id() } else { operation.result_id() };
             let timed = Timed { value, invoked: operation.invoked(), completed: operation.completed(), slot: 0 };
             match (is_put, is_known) {
-                (true, _) if !keep(value) => {}
-                (true, true) => puts.push(timed),
-                (true, false) => {
+                (true, true) if is_bound => puts.push(timed),
+                (true, _) => {
                     let place = optional.len();
                     let optional = optional.entry(value).or_insert(Optional { place, begun: Vec::new() });
                     optional.begun.push(timed.invoked);
                 }
                 (false, false) => unknown.push(timed.invoked),
-                (false, true) if value == ValueId::NIL || Some(value) == empty => empties.push(timed),
-                (false, true) if keep(value) => takes.push(timed),
-                (false, true) => {}
+                (false, true) if value == ValueId::NIL || Some(value) == empty => {
+                    if is_bound {
+                        empties.push(timed);
+                    }
+                }
+                (false, true) if is_bound => takes.push(timed),
+                (false, true) => unknown.push(timed.invoked),
             }
         }
         Queue { puts: Side::of(puts), takes: Side::of(takes), empties: Side::of(empties), unknown, optional }
@@ -249,7 +259,7 @@ impl<'a, S: Slots> Search<'a, S> {
             self.visited.insert(visit.configuration.clone());
             self.branch(&visit);
         }
-        Paired::NoOrder
+        Paired::NoOrder { until: self.reached }
     }
 
     /// Places every empty answer that is possible at this cut.
