@@ -245,13 +245,18 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             return false;
         }
         let cursor = &self.cursor;
+        let events = &self.timeline.events[cursor.event..];
+        // What closes later may have seen what begins later.
+        let end = events.get(AHEAD).map_or(EventPosition::MAX, |event| event.position);
         let open = cursor.observers.without(taken).chain(cursor.movers.without(taken)).map(|slot| {
             let open = pending(cursor.member(slot).1, 0)?;
             Some(Pending { must: open.must && !absorbed.has(slot), ..open })
         });
-        let coming = self.timeline.events[cursor.event..].iter().take(AHEAD).filter(|event| event.opens);
+        let coming = events.iter().take(AHEAD).filter(|event| event.opens);
         let coming = coming.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
-        let Some(pending) = open.chain(coming).collect::<Option<Vec<Pending>>>() else { return false };
+        let all =
+            open.chain(coming).map(|pending| pending.map(|it| Pending { must: it.must && it.closed < end, ..it }));
+        let Some(pending) = all.collect::<Option<Vec<Pending>>>() else { return false };
         let impossible_by = entries::impossible_by(pending, &[state], COUNTED_EACH);
         self.blamed = self.blamed.max(impossible_by.unwrap_or(0));
         self.count_pause = if impossible_by.is_some() { 0 } else { (2 * self.count_pause + 1).min(LONGEST_PAUSE) };
