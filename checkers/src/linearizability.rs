@@ -24,6 +24,9 @@
 
 mod automaton;
 mod containers;
+#[cfg(test)]
+#[path = "../tests/definition/mod.rs"]
+mod definition;
 mod entries;
 mod explain;
 mod memoised;

@@ -167,12 +167,8 @@ pub(super) fn cut(
 }
 
 #[cfg(test)]
-#[path = "../../tests/definition/mod.rs"]
-mod definition;
-
-#[cfg(test)]
 mod tests {
-    use super::definition::{Op, Shape, generate, history, is_linearizable};
+    use super::super::definition::{Op, Shape, generate, history, is_linearizable};
     use super::*;
     use crate::Outcome;
 

@@ -87,15 +87,15 @@ pub(super) fn search<A: Automaton + ?Sized>(
     }
 }
 
-/// After so many configurations it pays to count.
-const COUNTED: usize = 500;
+/// After so many configurations it pays to count. In tests that is at once, and only a little is looked at.
+const COUNTED: usize = if cfg!(test) { 1 } else { 500 };
 
 /// From then on, some configurations are counted, with so many events that follow, and looking at about so many operations.
-const AHEAD: usize = 64;
+const AHEAD: usize = if cfg!(test) { 5 } else { 64 };
 const COUNTED_EACH: usize = 1 << 15;
 
 /// For so many configurations at most none is counted.
-const LONGEST_PAUSE: usize = 1023;
+const LONGEST_PAUSE: usize = if cfg!(test) { 0 } else { 1023 };
 
 /// An operation on a register that has not taken effect yet.
 fn pending(member: &Member, invoked: EventPosition) -> Option<Pending> {
@@ -461,4 +461,33 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
 fn lane(member: &Member) -> usize {
     let may_pass = !member.must && member.closed != crate::history::NEVER;
     member.class as usize * 2 + usize::from(may_pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::definition::{Shape, generate, history, is_linearizable};
+    use crate::{Budget, ModelName, linearizability};
+
+    #[test]
+    fn counting_at_every_configuration_finds_what_the_definition_says() {
+        let histories =
+            std::env::var("SHAKEDOWN_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000);
+        for unknown in [0, 2, 6] {
+            let shape = Shape { unknown, operations: 10, processes: 4, ..Shape::of(ModelName::CasRegister) };
+            let mut counts = [0; 2];
+            for seed in 0..histories / 2 {
+                let ops = generate(shape, seed);
+                let history = history(shape.model, &ops, false);
+                let verdict = linearizability::check(&history, shape.model, None, Budget::default()).expect("it fits");
+                let is_legal = is_linearizable(shape.model, &ops);
+                assert_eq!(
+                    verdict.word(),
+                    if is_legal { "valid" } else { "invalid" },
+                    "seed {seed}: {verdict:?}\n{ops:#?}"
+                );
+                counts[usize::from(is_legal)] += 1;
+            }
+            assert!(counts.iter().all(|count| *count > histories / 40), "{counts:?}");
+        }
+    }
 }
