@@ -4,7 +4,7 @@
 //!   known      sessions, real time, reads-from, the beginning before everything
 //!   forced     of two writers of a key, in either order the edges that it brings; one that closes a cycle is out       saturation.rs
 //!   chosen     what remains: a search that learns from each cycle                                                     choices.rs, solver.rs
-//!   told       the transactions of a contradiction, cut down until each is needed                                    known.rs, proof.rs
+//!   told       the transactions of a contradiction, cut down until each is needed                                    known.rs, proof.rs, alternatives.rs
 //! ```
 //!
 //! A level holds exactly when some order of the writers of each key, and some source for each read, leaves the graph of that level ([`shape`]) without a
@@ -13,6 +13,7 @@
 //!
 //! *Sources:* polygraphs are Papadimitriou's (JACM 1979); deciding is NP-complete. Cobra (OSDI 2020), PolySI (VLDB 2023), Viper (EuroSys 2023).
 
+mod alternatives;
 mod choices;
 mod known;
 mod proof;
@@ -24,6 +25,7 @@ mod solver;
 pub(super) mod versions;
 
 use crate::History;
+use crate::history::OperationId;
 use crate::verdict::Anomaly;
 
 use super::allowance::Allowance;
@@ -129,10 +131,10 @@ fn told(case: &Case<'_, '_>, shape: Shape, rows: Vec<u32>, allowance: &Allowance
     let mut few = Few::of(case.history, case.versions, &rows, case.promised, shape.time);
     if !is_contradictory(&few, shape, allowance) {
         // What follows from all that was met with is more than what follows from these alone.
-        return unreduced(case, rows);
+        return unreduced(rows);
     }
     if few.rows.len() > MOST {
-        return unreduced(case, rows);
+        return unreduced(rows);
     }
     let mut is_whole = true;
     let mut at = few.rows.len();
@@ -151,9 +153,9 @@ fn told(case: &Case<'_, '_>, shape: Shape, rows: Vec<u32>, allowance: &Allowance
     let mut saturation = Saturation::of(&problem);
     let anomaly = match end(&mut saturation, allowance) {
         Ended::Contradiction(contradiction) => Proof::of(&saturation, &contradiction).tell(case.teller, &few.rows),
-        _ => choices_that_fail(case, &few, shape, allowance),
+        _ => alternatives::told(&problem, case.teller, &few.rows, allowance),
     };
-    Anomaly { unreduced: !is_whole, ..anomaly }
+    Anomaly { unreduced: anomaly.unreduced || !is_whole, ..anomaly }
 }
 
 fn is_contradictory(few: &Few, shape: Shape, allowance: &Allowance) -> bool {
@@ -161,20 +163,15 @@ fn is_contradictory(few: &Few, shape: Shape, allowance: &Allowance) -> bool {
     matches!(end(&mut Saturation::of(&problem), allowance), Ended::Contradiction(_) | Ended::NoChoice(_))
 }
 
-fn unreduced(case: &Case<'_, '_>, rows: Vec<u32>) -> Anomaly {
-    let sentence = format!("no order of the writes of each key explains what {} transactions read", rows.len());
-    let _ = case;
+fn unreduced(rows: Vec<u32>) -> Anomaly {
     Anomaly {
-        name: "no-version-order",
-        proof: rows.into_iter().map(crate::history::OperationId).collect(),
-        sentence,
+        name: NO_ORDER,
+        sentence: format!("no order of the writes of each key explains what {} transactions read", rows.len()),
+        proof: rows.into_iter().map(OperationId).collect(),
         unreduced: true,
         ..Anomaly::default()
     }
 }
 
-/// Which choices there are, and how each fails.
-fn choices_that_fail(case: &Case<'_, '_>, few: &Few, shape: Shape, allowance: &Allowance) -> Anomaly {
-    let _ = (shape, allowance);
-    unreduced(case, few.rows.clone())
-}
+/// What is wrong where it has no name of its own.
+const NO_ORDER: &str = "no-version-order";

@@ -230,8 +230,14 @@ pub(super) fn decide(evidence: &Evidence<'_, '_>, asked: Option<Level>, allowanc
     let wanted: Vec<Level> = match asked {
         None => DECIDED.to_vec(),
         Some(level) => {
-            let between = BETWEEN.iter().find(|(between, _)| *between == level);
-            between.map_or_else(|| vec![level], |(_, above)| above.to_vec())
+            // By those around it, where it is not decided itself.
+            let above = BETWEEN.iter().find(|(between, _)| *between == level).map(|(_, above)| *above);
+            let is_skipped = evidence.is_internal && WITHOUT_AGREEMENT.contains(&level);
+            let is_near = |other: &Level| above.is_some_and(|above| above.contains(other)) || level.implies(*other);
+            match above.is_some() || is_skipped {
+                true => DECIDED.into_iter().filter(is_near).collect(),
+                false => vec![level],
+            }
         }
     };
     let mut deciding = Deciding { evidence, allowance, standing, decisions: Vec::new(), tried: Vec::new() };

@@ -245,6 +245,7 @@ impl Following<'_, '_, '_> {
         let order = self.proof.saturation.orders[id as usize];
         self.rows.extend([order.first, order.second].iter().filter(|row| **row != INITIAL));
         match order.because {
+            Because::Assumed => {}
             Because::Way(way) | Because::Behind { way } => self.way(way),
             Because::Read { reader, way } => {
                 self.rows.insert(reader);
@@ -410,10 +411,11 @@ impl Telling<'_, '_, '_, '_, '_> {
             }
             Reason::Source(read) => {
                 let key = saturation.problem.versions.reads()[read as usize].key;
-                format!(
-                    "{}, as no other write of that value can be it",
-                    self.teller.reason(&of(Kind::WriteRead, key), NONE)
-                )
+                let why = match saturation.assumed.contains(&read) {
+                    true => "if that is the one that it read",
+                    false => "as no other write of that value can be it",
+                };
+                format!("{}, {why}", self.teller.reason(&of(Kind::WriteRead, key), NONE))
             }
             Reason::Overwritten { read, .. } => {
                 let key = saturation.problem.versions.reads()[read as usize].key;
@@ -429,6 +431,7 @@ impl Telling<'_, '_, '_, '_, '_> {
         let key = self.teller.key(order.key);
         let name = |row: u32| if row == INITIAL { "the beginning".to_owned() } else { self.name(row) };
         match order.because {
+            Because::Assumed => format!("that is assumed of {} and {}", name(order.first), name(order.second)),
             Because::Way(_) => format!("{} came before {}", name(order.first), name(order.second)),
             Because::Read { reader, way } => {
                 let reader = self.name(reader);
@@ -459,7 +462,10 @@ impl Telling<'_, '_, '_, '_, '_> {
         }
         let order = self.proof.saturation.orders[id as usize];
         let (Because::Way(way) | Because::Read { way, .. } | Because::Update { way, .. } | Because::Behind { way }) =
-            order.because;
+            order.because
+        else {
+            return;
+        };
         let path = self.told_way(way);
         let name = |row: u32| if row == INITIAL { "the beginning".to_owned() } else { self.name(row) };
         let (first, second) = (name(order.first), name(order.second));

@@ -78,6 +78,8 @@ pub(super) enum Because {
     Update { update: u32, way: Way },
     /// The later one came after what this update read, and so after the update.
     Behind { way: Way },
+    /// It was chosen.
+    Assumed,
 }
 
 /// A read that may have one of several sources.
@@ -104,6 +106,15 @@ pub(super) struct Pair {
     pub key: u32,
     pub one: u32,
     pub other: u32,
+}
+
+/// One of several things that may have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// One writer of a key came before another one.
+    Order { key: u32, first: u32, second: u32 },
+    /// A read shows what this one wrote.
+    Source { read: u32, source: u32 },
 }
 
 /// Nobody writes between what an update read and what it wrote: if `unseen` comes before `update`, it comes before `source`.
@@ -139,6 +150,8 @@ pub(super) struct Saturation<'a> {
     pub updates: Vec<Update>,
     /// By read, whose write it shows, where only one is left.
     pub sources: Vec<Option<u32>>,
+    /// Reads of which it was chosen whose write they show.
+    pub assumed: Vec<u32>,
     /// Of the last round; nothing before the first.
     pub reach: Option<Reach>,
 }
@@ -185,6 +198,7 @@ impl<'a> Saturation<'a> {
             readers: vec![Vec::new(); versions.slots() + versions.keys.len()],
             updates: Vec::new(),
             sources: Vec::with_capacity(versions.reads().len()),
+            assumed: Vec::new(),
             reach: None,
         };
         if shape.layout != Layout::One {
@@ -249,7 +263,28 @@ impl<'a> Saturation<'a> {
 
     /// Infers all that follows.
     pub fn run(&mut self, allowance: &Allowance) -> End {
-        let mut told = None;
+        self.infer(None, allowance)
+    }
+
+    /// Infers what follows from a choice, after all that follows without it.
+    pub fn assume(&mut self, choice: Choice, allowance: &Allowance) -> End {
+        let Some(reach) = self.reach.take() else { return End::Over("nothing was inferred".to_owned()) };
+        let before = self.edges.len();
+        match choice {
+            Choice::Order { key, first, second } => {
+                self.put(Order { key, first, second, because: Because::Assumed }, &reach);
+            }
+            Choice::Source { read, source } => {
+                self.ambiguous.retain(|ambiguous| ambiguous.read != read);
+                self.assumed.push(read);
+                self.resolve(read, source, &reach);
+            }
+        }
+        self.infer(Some((reach, before)), allowance)
+    }
+
+    /// With all ways by the first so many edges, if they are told already.
+    fn infer(&mut self, mut told: Option<(Reach, usize)>, allowance: &Allowance) -> End {
         loop {
             let is_first = told.is_none();
             let more = told
