@@ -10,6 +10,7 @@
 //!   invocation and every `:ok` must then have a pair; in other completions, what is no pair stays as it is.
 //! - Where the invocations of reads have other values, as `nil`, no pair is taken apart.
 //! - A history with both kinds of reads is refused.
+//! - Where elements are added, and an event has no pair that should, the pairs are elements, and none is taken apart.
 //!
 //! An event may name its key in any history: by `:key 7`, or by a tag on the value, `#jepsen.independent/tuple [7 nil]`
 //! or `#clojure.lang.MapEntry [7 nil]`.
@@ -25,6 +26,8 @@ pub(super) struct IndependentKeys {
     pairs: Pairs,
     /// The first event that cannot be in a history whose pairs are keys and values.
     misfit: Option<(Place, String)>,
+    /// Whether anything was done but to read, write and cas: pairs may then as well be elements of a set.
+    may_be_elements: bool,
 }
 
 /// What the pairs of a history are, as far as its events tell.
@@ -77,6 +80,7 @@ impl IndependentKeys {
         if self.pairs == Pairs::Other || matches!(event.who, Who::Named(_)) {
             return Ok(());
         }
+        self.may_be_elements |= !matches!(function, "read" | "write" | "cas");
         self.pairs = match (self.pairs, Pairs::of(event, value, function)) {
             (_, Pairs::Other) => Pairs::Other,
             (known, Pairs::Unknown) => known,
@@ -98,12 +102,12 @@ impl IndependentKeys {
 
     /// The first event that must not be in the history, if its pairs are keys and values as far as one can tell.
     pub fn misfit(&self) -> Option<(Place, String)> {
-        self.misfit.clone().filter(|_| self.pairs == Pairs::Tuples)
+        self.misfit.clone().filter(|_| self.pairs == Pairs::Tuples && !self.may_be_elements)
     }
 
     /// Takes the pairs of the whole history apart, if they are keys and values.
     pub fn take_apart(&self, history: &mut History) {
-        if self.pairs != Pairs::Tuples {
+        if self.pairs != Pairs::Tuples || self.misfit.is_some() {
             return;
         }
         let History { key, argument, result, values, .. } = history;
