@@ -40,8 +40,9 @@ mod writers;
 use crate::History;
 use crate::history::{OperationId, Value};
 use crate::levels::Level;
-use crate::model::DoesNotFit;
-use crate::transactions::{self, Workload};
+use crate::linearizability;
+use crate::model::{DoesNotFit, ModelName};
+use crate::transactions::{self, Options, Workload};
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
 use choices::Choosing;
@@ -103,7 +104,7 @@ pub struct Case<'h> {
     history: &'h History,
     /// Nothing, and why, if the budget ran out over it.
     compiled: Result<Compiled, Undecided>,
-    begins_with_nil: bool,
+    initial: Option<Value>,
     budget: Budget,
 }
 
@@ -115,31 +116,69 @@ impl<'h> Case<'h> {
     pub fn of(history: &'h History, initial: Option<&Value>, budget: Budget) -> Result<Case<'h>, DoesNotFit> {
         let compiled = compile::compile(history, initial.unwrap_or(&Value::Nil), &Limits::of(&budget))?;
         let compiled = compiled.map_err(|over| Undecided { reason: over.reason() });
-        let begins_with_nil = initial.is_none_or(|initial| *initial == Value::Nil);
-        Ok(Case { history, compiled, begins_with_nil, budget })
+        Ok(Case { history, compiled, initial: initial.cloned(), budget })
     }
 
     /// Decides one level, as [`check`] does.
     pub fn check(&self, level: Level) -> Verdict {
-        let verdict = match &self.compiled {
+        match &self.compiled {
+            Ok(compiled) if level == Level::Sequential => self.sequential(compiled),
             Ok(compiled) => judge(self.history, compiled, level, &self.budget),
             Err(undecided) => Verdict::Unknown(undecided.clone()),
-        };
-        match verdict {
-            Verdict::Unknown(undecided) if level == Level::Sequential && self.begins_with_nil => {
-                let decided = self.sequential().filter(|verdict| !matches!(verdict, Verdict::Unknown(_)));
-                decided.unwrap_or(Verdict::Unknown(undecided))
-            }
-            verdict => verdict,
         }
     }
 
-    /// Each operation is a transaction: sequential is then strong-session serializable. Where values repeat, that lets reads choose.
-    fn sequential(&self) -> Option<Verdict> {
-        let (options, level) = (transactions::Options::default(), Level::StrongSessionSerializable);
-        transactions::check(self.history, Workload::RwRegister, level, &options, &self.budget).ok()
+    /// Sequential consistency, by several methods in turn, each of which is quick where another is not: that of sessions, without
+    /// much search; where operations took effect between their begin and end, that of linearizability or strict serializability, which
+    /// imply it; that of transactions, one for each operation, of which it is the strong-session serializability; and at last a search.
+    fn sequential(&self, compiled: &Compiled) -> Verdict {
+        let most = self.budget.configurations;
+        let budget = |each: u64| {
+            let configurations = each.saturating_mul(self.history.len() as u64 + 1).min(most);
+            Budget { configurations, ..self.budget }
+        };
+        let by_sessions = |budget: &Budget| judge(self.history, compiled, Level::Sequential, budget);
+        let mut verdict = by_sessions(&budget(FEW));
+        for budget in [budget(MANY), self.budget] {
+            if !matches!(verdict, Verdict::Unknown(_)) || Limits::of(&budget).late() {
+                return verdict;
+            }
+            let stronger = self.linearizable(&budget).filter(|stronger| *stronger == Verdict::Valid);
+            let decided = stronger.or_else(|| self.of_transactions(Level::StrongSessionSerializable, &budget));
+            if let Some(decided) = decided.filter(|decided| !matches!(decided, Verdict::Unknown(_))) {
+                return decided;
+            }
+            if budget.configurations == most {
+                break;
+            }
+        }
+        if budget(FEW).configurations < most {
+            verdict = by_sessions(&self.budget);
+        }
+        verdict
+    }
+
+    /// Linearizability, or strict serializability of transactions, where the history tells of real time.
+    fn linearizable(&self, budget: &Budget) -> Option<Verdict> {
+        if !self.history.has_real_time() {
+            return None;
+        }
+        let of_objects = linearizability::check(self.history, ModelName::Kv, self.initial.as_ref(), *budget).ok();
+        of_objects.or_else(|| self.of_transactions(Level::StrictSerializable, budget))
+    }
+
+    /// A level of transactions, as which each operation is taken. Those know of no initial value but nil.
+    fn of_transactions(&self, level: Level, budget: &Budget) -> Option<Verdict> {
+        let begins_with_nil = self.initial.as_ref().is_none_or(|initial| *initial == Value::Nil);
+        let check = || transactions::check(self.history, Workload::RwRegister, level, &Options::default(), budget).ok();
+        begins_with_nil.then(check).flatten()
     }
 }
+
+/// How many configurations for each operation a method of sequential consistency may take before others are asked: about what a sweep
+/// takes, and some seconds' worth.
+const FEW: u64 = 2;
+const MANY: u64 = 1024;
 
 /// How many configurations each check of the few operations of an explanation may take.
 const SMALL: u64 = 20_000;

@@ -35,6 +35,7 @@ mod notation;
 mod packed;
 mod pieces;
 mod read;
+mod reorder;
 mod turns;
 mod value;
 mod write;

@@ -166,15 +166,13 @@ pub struct Analysis {
     pub open: Vec<Level>,
     /// Of the levels of transactions that were proved to hold, those that no other one implies.
     pub strongest: Vec<Level>,
-    /// Whether no transaction was seen to depend on another.
-    pub no_dependency: bool,
     /// Why levels are open, if any is that was asked for.
     pub undecided: Option<Undecided>,
     standing: Standing,
 }
 
 impl Analysis {
-    fn of(mut anomalies: Vec<Anomaly>, no_dependency: bool, standing: Standing, asked: Option<Level>) -> Analysis {
+    fn of(mut anomalies: Vec<Anomaly>, standing: Standing, asked: Option<Level>) -> Analysis {
         for anomaly in standing.anomalies() {
             if !anomalies.contains(&anomaly) {
                 anomalies.push(anomaly);
@@ -192,7 +190,6 @@ impl Analysis {
             undecided: first.and_then(|level| standing.undecided(level)),
             anomalies,
             open,
-            no_dependency,
             standing,
         }
     }
@@ -212,14 +209,6 @@ impl Analysis {
         let mut anomalies: Vec<Anomaly> = by_name.filter(breaks).cloned().collect();
         if anomalies.is_empty() {
             anomalies.extend(self.standing.anomaly(level).cloned());
-        }
-        if self.no_dependency {
-            anomalies.push(Anomaly {
-                name: "empty-transaction-graph",
-                sentence: "no transaction was seen to depend on another, so that there was no cycle to look for"
-                    .to_owned(),
-                ..Anomaly::default()
-            });
         }
         Verdict::Invalid(anomalies)
     }
@@ -281,7 +270,7 @@ fn analysed(
     let micro = match micro::MicroOperations::read(history, workload) {
         Ok(micro) => micro,
         Err(repeated @ DoesNotFit::Repeated { .. }) => {
-            return Ok(Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &repeated.to_string()), asked));
+            return Ok(Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &repeated.to_string()), asked));
         }
         Err(error) => return Err(error),
     };
@@ -289,7 +278,7 @@ fn analysed(
     if !allowance.may_begin("the reads were compared", 48 * micro.kind.len(), ALL) {
         let (_, undecided) = allowance.open(&[]);
         let reason = undecided.map(|undecided| undecided.reason).unwrap_or_default();
-        return Ok(Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &reason), asked));
+        return Ok(Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &reason), asked));
     }
     let mut inferred = match workload {
         Workload::ListAppend => list_append::infer(history, &micro, &allowance),
@@ -299,9 +288,8 @@ fn analysed(
     if !inferred.is_whole {
         let late = "time ran out while the reads were compared: expected more time";
         let named = standing::named(anomalies.iter().map(|anomaly| anomaly.name));
-        return Ok(Analysis::of(anomalies, false, Standing::unknown(named, late), asked));
+        return Ok(Analysis::of(anomalies, Standing::unknown(named, late), asked));
     }
-    let no_dependency = inferred.dependencies.is_empty();
     let teller = explain::Teller { history, micro: &micro, workload };
     anomalies.extend(atomic::find(history, &micro, &inferred.dependencies, &teller, &mut allowance));
     let Inferred { dependencies, happened, nodes, .. } = &inferred;
@@ -321,7 +309,7 @@ fn analysed(
         is_internal: anomalies.iter().any(|anomaly| anomaly.name == "internal"),
     };
     let standing = standing::decide(&evidence, asked, &allowance);
-    Ok(Analysis::of(anomalies, no_dependency, standing, asked))
+    Ok(Analysis::of(anomalies, standing, asked))
 }
 
 /// All levels of transactions imply this one.

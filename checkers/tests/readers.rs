@@ -309,10 +309,12 @@ fn a_history() -> impl Strategy<Value = History> {
 fn some_events() -> impl Strategy<Value = Vec<Event>> {
     vec(an_event(), 1..30).prop_map(|mut events| {
         let mut open: HashMap<u32, (String, Option<Value>)> = HashMap::new();
+        let has_index = events[0].index.is_some();
         for (position, event) in events.iter_mut().enumerate() {
+            // Where all have one, it is the order.
+            event.index = has_index.then_some(position as u64);
             let Process::Client(process) = event.process else {
                 (event.key, event.error) = (None, None);
-                event.index = Some(position as u64);
                 continue;
             };
             if let Some((function, key)) = open.remove(&process) {

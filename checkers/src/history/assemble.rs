@@ -10,6 +10,9 @@
 //! Where no client event of a text says its process, one process did everything: it must complete each operation before
 //! it invokes the next. Completions alone are then of a process each. A text in which some events say it and others do
 //! not is refused.
+//!
+//! # Order
+//! That of the lines, unless all events have an index that says another: see [`reorder`](super::reorder).
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -18,6 +21,7 @@ use super::build::{BrokenRule, ClientEvent};
 use super::chosen;
 use super::independent::IndependentKeys;
 use super::packed::{Item, List};
+use super::reorder::{Fallen, Order, Said, Waiting};
 use super::{EventType, History, HistoryBuilder, NemesisEvent, Outcome, Place, Value, ValueId};
 
 /// A history in the making, from the events of a text.
@@ -39,6 +43,7 @@ pub(super) struct Assembly {
     numbered: bool,
     /// The functions of the batch at hand, interned.
     functions: Vec<Option<ValueId>>,
+    order: Order,
 }
 
 /// The one process with a name that is not a client.
@@ -81,17 +86,22 @@ impl Assembly {
             named: None,
             numbered: false,
             functions: Vec::new(),
+            // The index of an access is the number of its transaction.
+            order: if peculiarity == Peculiarity::KeysBeginAsZero { Order::Lines } else { Order::Places },
         }
     }
 
     /// How many events there are so far.
     pub fn events(&self) -> u64 {
-        u64::from(self.history.next_position())
+        match &self.order {
+            Order::Fallen(fallen) => fallen.events.len() as u64,
+            _ => u64::from(self.history.next_position()),
+        }
     }
 
     /// How much memory the history takes so far, in bytes.
     pub fn bytes(&self) -> usize {
-        self.history.bytes()
+        self.history.bytes() + self.order.bytes()
     }
 
     /// Adds the events of a batch, which is empty then. `place` turns their offsets into places.
@@ -108,7 +118,17 @@ impl Assembly {
     }
 
     /// The history of all events.
-    pub fn finish(self) -> Result<History, Wrong> {
+    pub fn finish(mut self) -> Result<History, Wrong> {
+        if let Order::Fallen(fallen) = &mut self.order {
+            let in_lines = fallen.clone();
+            fallen.sort();
+            if self.begin_again().is_err() {
+                // Then the index is no order either.
+                self.order = Order::Fallen(in_lines);
+                self.history = std::mem::take(&mut self.history).without_events();
+                self.begin_again().map_err(|wrong| self.misfit().unwrap_or(wrong))?;
+            }
+        }
         if let Some(misfit) = self.misfit() {
             return Err(misfit);
         }
@@ -136,7 +156,9 @@ impl Assembly {
     ) -> Result<(), Wrong> {
         let said = match event.who {
             Who::Named(name) if names.get(name) == NEMESIS => {
-                return self.add_nemesis(event, name, names, lists).map_err(|rule| broken(&place, rule));
+                let index = event.index;
+                let event = self.nemesis_event(event, name, names, lists);
+                return self.take(index, Said::Nemesis(event), place);
             }
             Who::Named(name) => {
                 if self.numbered {
@@ -162,28 +184,22 @@ impl Assembly {
             };
             return Err((place(), problem.to_owned()));
         }
-        let function = names.get(event.function);
-        let alone = self.is_alone(&event, said, function, &place)?;
-        // Where nobody says who, completions alone are of a process each, and all other events of one.
-        let process = said.unwrap_or(if alone { self.history.next_position() } else { 0 });
-        if let Some(keys) = &mut self.keys {
-            keys.note(&event, lists.item(&event.value), function, self.history.open_operation(process), &place)?;
-        }
-        if let (Some(known), Some(number)) = (&mut self.transactions, event.index)
-            && !known.insert((process, number))
-        {
-            let problem = format!(
-                "found transaction {number} of session {process} again: expected all its lines one behind the other"
-            );
-            return Err((place(), problem));
+        if let (Some(known), Some(number)) = (&mut self.transactions, event.index) {
+            let process = said.unwrap_or_default();
+            if !known.insert((process, number)) {
+                let problem = format!(
+                    "found transaction {number} of session {process} again: expected all its lines one behind the other"
+                );
+                return Err((place(), problem));
+            }
         }
         let known = &mut self.functions[event.function.0 as usize];
         let event = ClientEvent {
             index: event.index,
             time: event.time,
-            process,
+            process: said.unwrap_or_default(),
             event_type: event.event_type,
-            function: *known.get_or_insert_with(|| self.history.function(function)),
+            function: *known.get_or_insert_with(|| self.history.function(names.get(event.function))),
             key: event.key.map(|key| self.history.intern(key)),
             value: match event.value {
                 BatchedValue::Plain(value) => self.history.intern(value),
@@ -191,46 +207,113 @@ impl Assembly {
             },
             error: event.error.map(|error| *error),
         };
+        self.take(event.index, Said::Client(event, said.is_some()), place)
+    }
+
+    /// Adds an event to the history, or lets it wait for those with a lower index.
+    fn take(&mut self, index: Option<u64>, said: Said, place: impl Fn() -> Place) -> Result<(), Wrong> {
+        let (history, invoked, alone) = (&self.history, self.invoked, self.completed_alone.is_some());
+        let may_wait = || matches!(&said, Said::Client(event, _) if breaks_order(history, event, invoked, alone));
+        if self.order.keeps(history.next_position(), index, may_wait) {
+            return self.admit(said, place);
+        }
+        if let Order::Rising(indices) = &self.order {
+            let is_process_said = self.process_said.unwrap_or(true);
+            self.order = Order::Fallen(Fallen::of(history.so_far(), indices, is_process_said, place()));
+            self.history = std::mem::take(&mut self.history).without_events();
+        }
+        let Order::Fallen(fallen) = &mut self.order else { return self.admit(said, place) };
+        match fallen.wait(index, said, place()) {
+            Ok(()) => Ok(()),
+            Err(said) => {
+                self.begin_again()?;
+                self.admit(said, place)
+            }
+        }
+    }
+
+    /// Adds the events that waited, in their order, as if there had been none before.
+    fn begin_again(&mut self) -> Result<(), Wrong> {
+        let Order::Fallen(fallen) = std::mem::replace(&mut self.order, Order::Lines) else { return Ok(()) };
+        self.keys = self.keys.take().map(|_| IndependentKeys::default());
+        (self.invoked, self.completed_alone) = (false, None);
+        for Waiting { place, event, .. } in fallen.events {
+            self.admit(event, || place)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the next event to the history.
+    fn admit(&mut self, said: Said, place: impl Fn() -> Place) -> Result<(), Wrong> {
+        let (mut event, is_process_said) = match said {
+            Said::Client(event, is_process_said) => (event, is_process_said),
+            Said::Nemesis(mut event) => {
+                event.position = self.history.next_position();
+                return self.history.push_nemesis(event).map(drop).map_err(|rule| broken(&place, rule));
+            }
+        };
+        let said = is_process_said.then_some(event.process);
+        let alone = self.is_alone(event.event_type, event.function, said, &place)?;
+        // Where nobody says who, completions alone are of a process each, and all other events of one.
+        if alone && !is_process_said {
+            event.process = self.history.next_position();
+        }
+        if let Some(keys) = &mut self.keys {
+            let history = &self.history;
+            let (value, function) = (history.so_far().item(event.value), history.name_of(event.function));
+            keys.note(&event, value, function, history.open_operation(event.process), &place)?;
+        }
         let added = if alone { self.history.push_alone(event) } else { self.history.push_client(event) };
-        added.map(drop).map_err(|rule| match said {
-            Some(_) => broken(&place, rule),
-            None => (place(), NO_PROCESS.to_owned()),
+        added.map(drop).map_err(|rule| match is_process_said {
+            true => broken(&place, rule),
+            false => (place(), NO_PROCESS.to_owned()),
         })
     }
 
     /// What the nemesis did.
-    fn add_nemesis(&mut self, event: BatchedEvent, name: Name, names: &Names, lists: &Lists) -> Result<(), BrokenRule> {
-        let event = NemesisEvent {
+    fn nemesis_event(&self, event: BatchedEvent, name: Name, names: &Names, lists: &Lists) -> NemesisEvent {
+        NemesisEvent {
             position: self.history.next_position(),
             time: event.time,
             process: names.get(name).to_owned(),
             event_type: event.event_type,
             function: names.get(event.function).to_owned(),
             value: lists.item(&event.value).to_value(),
-        };
-        self.history.push_nemesis(event).map(drop)
+        }
     }
 
     /// Whether the event is a completion among completions alone, as far as one can tell.
     fn is_alone(
         &mut self,
-        event: &BatchedEvent,
+        event_type: EventType,
+        function: ValueId,
         process: Option<u32>,
-        function: &str,
         place: impl Fn() -> Place,
     ) -> Result<bool, Wrong> {
-        if event.event_type == EventType::Invoke {
+        if event_type == EventType::Invoke {
             self.invoked = true;
             return self.completed_alone.take().map_or(Ok(false), Err);
         }
         if self.invoked {
             return Ok(false);
         }
+        let function = self.history.name_of(function);
         let first = self.completed_alone.get_or_insert_with(|| {
             let rule = |process| BrokenRule::NothingOpen { process, function: function.to_owned() }.to_string();
             (place(), process.map_or_else(|| NO_PROCESS.to_owned(), rule))
         });
         if function == "txn" { Ok(true) } else { Err(first.clone()) }
+    }
+}
+
+/// Whether an event breaks a rule as it comes too early or too late, after some invocation or after completions alone.
+fn breaks_order(history: &HistoryBuilder, event: &ClientEvent, invoked: bool, alone: bool) -> bool {
+    match (event.event_type, history.open_operation(event.process)) {
+        (EventType::Invoke, open) => open.is_some() || alone,
+        (_, None) => invoked || history.name_of(event.function) != "txn",
+        (_, Some(open)) => {
+            open.function_id() != event.function || event.key.is_some_and(|key| open.key_id() != Some(key))
+        }
     }
 }
 

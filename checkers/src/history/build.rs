@@ -137,7 +137,7 @@ pub struct HistoryBuilder {
 }
 
 /// An event of a client, whose function, key and value are interned already.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ClientEvent {
     pub index: Option<u64>,
     pub time: Option<u64>,
@@ -211,6 +211,17 @@ impl HistoryBuilder {
         self.open.of(process).map(|id| self.history.operation(id))
     }
 
+    /// The history so far, while it grows: its errors are not sorted yet.
+    pub(super) fn so_far(&self) -> &History {
+        &self.history
+    }
+
+    /// The values and functions so far, without any event.
+    pub(super) fn without_events(self) -> HistoryBuilder {
+        let history = History { values: self.history.values, ..History::default() };
+        HistoryBuilder { history, functions: self.functions, open: OpenOperations::default() }
+    }
+
     /// How much memory the history takes so far, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.history.bytes()
@@ -264,10 +275,11 @@ impl HistoryBuilder {
         if self.history.events == NEVER - 1 { Err(BrokenRule::TooLong) } else { Ok(self.history.events) }
     }
 
-    fn name_of(&self, function: ValueId) -> String {
+    /// The name of a function.
+    pub(super) fn name_of(&self, function: ValueId) -> &str {
         match self.history.value(function) {
-            Value::Text(name) => name.to_string(),
-            other => other.to_string(),
+            Value::Text(name) => name,
+            _ => "",
         }
     }
 
@@ -277,7 +289,7 @@ impl HistoryBuilder {
             let open = self.history.operation(id);
             return Err(BrokenRule::StillOpen {
                 process,
-                function: self.name_of(event.function),
+                function: self.name_of(event.function).to_owned(),
                 open: open.function().to_owned(),
                 opened: open.invoked(),
             });
@@ -302,13 +314,13 @@ impl HistoryBuilder {
     fn complete(&mut self, event: ClientEvent) -> Result<(), BrokenRule> {
         let process = event.process;
         let Some(id) = self.open.of(process) else {
-            return Err(BrokenRule::NothingOpen { process, function: self.name_of(event.function) });
+            return Err(BrokenRule::NothingOpen { process, function: self.name_of(event.function).to_owned() });
         };
         let open = self.history.operation(id);
         if open.function_id() != event.function {
             return Err(BrokenRule::OtherFunction {
                 process,
-                function: self.name_of(event.function),
+                function: self.name_of(event.function).to_owned(),
                 open: open.function().to_owned(),
                 opened: open.invoked(),
             });
@@ -318,7 +330,7 @@ impl HistoryBuilder {
         {
             return Err(BrokenRule::OtherKey {
                 process,
-                function: self.name_of(event.function),
+                function: self.name_of(event.function).to_owned(),
                 key: self.history.value(key).clone(),
                 opened_key: self.history.value(opened_key).clone(),
             });

@@ -15,8 +15,7 @@
 //! An event may name its key in any history: by `:key 7`, or by a tag on the value, `#jepsen.independent/tuple [7 nil]`
 //! or `#clojure.lang.MapEntry [7 nil]`.
 
-use super::batch::{BatchedEvent, Who};
-use super::build::BrokenRule;
+use super::build::{BrokenRule, ClientEvent};
 use super::packed::Item;
 use super::{EventType, History, NO_KEY, Operation, Place};
 
@@ -51,7 +50,7 @@ const KEYED: [&str; 8] = ["read", "write", "cas", "add", "remove", "contains", "
 
 impl Pairs {
     /// What one event of a client tells.
-    fn of(event: &BatchedEvent, value: Item<'_>, function: &str) -> Pairs {
+    fn of(event: &ClientEvent, value: Item<'_>, function: &str) -> Pairs {
         if event.key.is_some() || !KEYED.contains(&function) {
             return Pairs::Other;
         }
@@ -73,13 +72,13 @@ impl IndependentKeys {
     /// Where it shows that the history is refused.
     pub fn note(
         &mut self,
-        event: &BatchedEvent,
+        event: &ClientEvent,
         value: Item<'_>,
         function: &str,
         open: Option<Operation<'_>>,
         place: impl Fn() -> Place,
     ) -> Result<(), (Place, String)> {
-        if self.pairs == Pairs::Other || matches!(event.who, Who::Named(_)) {
+        if self.pairs == Pairs::Other {
             return Ok(());
         }
         self.does_more |= !OF_REGISTERS.contains(&function);
@@ -129,7 +128,7 @@ impl IndependentKeys {
 }
 
 /// Why an event cannot be in a history whose pairs are keys and values, if it cannot.
-fn misfit(event: &BatchedEvent, value: Item<'_>, function: &str, open: Option<Operation<'_>>) -> Option<String> {
+fn misfit(event: &ClientEvent, value: Item<'_>, function: &str, open: Option<Operation<'_>>) -> Option<String> {
     let Some((key, _)) = value.as_pair() else {
         return matches!(event.event_type, EventType::Invoke | EventType::Ok).then(|| {
             let kind = value.to_value().kind();

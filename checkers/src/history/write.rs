@@ -12,7 +12,7 @@ use super::{EventPosition, EventType, History, NEVER, NemesisEvent, Operation, O
 /// ```
 ///
 /// `time`, `key` and `error` are left out where the history has none. Invocations carry the index of their operation,
-/// other events their position. Where the source had completions alone, so has what is written. Operations that never completed have no completion line. Reading the lines gives the
+/// other events their position, or nothing where the index of an operation is another number than its position. Where the source had completions alone, so has what is written. Operations that never completed have no completion line. Reading the lines gives the
 /// same history; one whose positions have gaps ([`History::restricted_to`]) comes back with the gaps closed.
 ///
 /// A JSON object has text for keys. So a key of a [`Value::Map`] that is not text is written as the JSON of that key,
@@ -30,6 +30,8 @@ pub fn write_json_lines(history: &History, out: &mut impl Write) -> io::Result<(
         .collect();
     completions.sort_unstable();
 
+    // Side by side, other numbers and positions would tell another order than that of the lines.
+    let is_numbered = history.operations().all(|operation| operation.index() == u64::from(operation.invoked()));
     // Where each operation is its completion and nothing else, no invocation is written.
     let invocations = if history.has_real_time() { history.len() } else { 0 };
     let mut invocations = history.operations().take(invocations).peekable();
@@ -48,9 +50,9 @@ pub fn write_json_lines(history: &History, out: &mut impl Write) -> io::Result<(
             invocations.next().into_iter().try_for_each(|operation| write_invocation(operation, &mut lines))?;
         } else if next == completion {
             let completed = completions.next().map(|(_, id)| history.operation(id));
-            completed.into_iter().try_for_each(|operation| write_completion(operation, &mut lines))?;
+            completed.into_iter().try_for_each(|operation| write_completion(operation, is_numbered, &mut lines))?;
         } else {
-            nemesis.next().into_iter().try_for_each(|event| write_nemesis(event, &mut lines))?;
+            nemesis.next().into_iter().try_for_each(|event| write_nemesis(event, is_numbered, &mut lines))?;
         }
         if lines.len() >= PIECE {
             out.write_all(&lines)?;
@@ -63,7 +65,7 @@ pub fn write_json_lines(history: &History, out: &mut impl Write) -> io::Result<(
 const PIECE: usize = 64 << 10;
 
 fn write_invocation(operation: Operation<'_>, out: &mut Vec<u8>) -> io::Result<()> {
-    write_head(operation.index(), operation.invoked_at(), out)?;
+    write_head(Some(operation.index()), operation.invoked_at(), out)?;
     write_number(operation.process(), out)?;
     write_what(EventType::Invoke, operation.function(), out)?;
     write_key(operation.key(), out)?;
@@ -73,15 +75,15 @@ fn write_invocation(operation: Operation<'_>, out: &mut Vec<u8>) -> io::Result<(
     Ok(())
 }
 
-fn write_completion(operation: Operation<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+fn write_completion(operation: Operation<'_>, is_numbered: bool, out: &mut Vec<u8>) -> io::Result<()> {
     let event_type = match operation.outcome() {
         Outcome::Ok => EventType::Ok,
         Outcome::Fail => EventType::Fail,
         Outcome::Info => EventType::Info,
     };
     let has_invocation = operation.history().has_real_time();
-    let index = if has_invocation { u64::from(operation.completed()) } else { operation.index() };
-    write_head(index, operation.completed_at(), out)?;
+    let position = is_numbered.then_some(u64::from(operation.completed()));
+    write_head(if has_invocation { position } else { Some(operation.index()) }, operation.completed_at(), out)?;
     write_number(operation.process(), out)?;
     write_what(event_type, operation.function(), out)?;
     write_key(operation.key(), out)?;
@@ -95,8 +97,8 @@ fn write_completion(operation: Operation<'_>, out: &mut Vec<u8>) -> io::Result<(
     Ok(())
 }
 
-fn write_nemesis(event: &NemesisEvent, out: &mut Vec<u8>) -> io::Result<()> {
-    write_head(u64::from(event.position), event.time, out)?;
+fn write_nemesis(event: &NemesisEvent, is_numbered: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    write_head(is_numbered.then_some(u64::from(event.position)), event.time, out)?;
     write_text(&event.process, out)?;
     write_what(event.event_type, &event.function, out)?;
     out.extend_from_slice(b",\"value\":");
@@ -105,14 +107,17 @@ fn write_nemesis(event: &NemesisEvent, out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn write_head(index: u64, time: Option<u64>, out: &mut Vec<u8>) -> io::Result<()> {
-    out.extend_from_slice(b"{\"index\":");
-    write_number(index, out)?;
-    if let Some(time) = time {
-        out.extend_from_slice(b",\"time\":");
-        write_number(time, out)?;
+fn write_head(index: Option<u64>, time: Option<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+    out.extend_from_slice(b"{");
+    for (name, number) in [("index", index), ("time", time)] {
+        if let Some(number) = number {
+            write_text(name, out)?;
+            out.extend_from_slice(b":");
+            write_number(number, out)?;
+            out.extend_from_slice(b",");
+        }
     }
-    out.extend_from_slice(b",\"process\":");
+    out.extend_from_slice(b"\"process\":");
     Ok(())
 }
 
@@ -205,7 +210,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const LINES: &str = r#"{"index":5,"time":134364,"process":0,"type":"invoke","f":"read","key":7,"value":null}
+    const LINES: &str = r#"{"index":0,"time":134364,"process":0,"type":"invoke","f":"read","key":7,"value":null}
 {"index":1,"process":1,"type":"invoke","f":"txn","value":[["append","x",1],["r",{"0":1.5},true]]}
 {"index":2,"time":3,"process":"nemesis","type":"info","f":"kill","value":["n1"]}
 {"index":3,"time":763774,"process":0,"type":"fail","f":"read","key":7,"value":3,"error":["no",null]}

@@ -95,7 +95,7 @@ const AHEAD: usize = if cfg!(test) { 5 } else { 64 };
 const COUNTED_EACH: usize = 1 << 15;
 
 /// For so many configurations at most none is counted.
-const LONGEST_PAUSE: usize = if cfg!(test) { 0 } else { 1023 };
+const LONGEST_PAUSE: usize = if cfg!(test) { 1 } else { 1023 };
 
 /// An operation on a register that has not taken effect yet.
 fn pending(member: &Member, invoked: EventPosition) -> Option<Pending> {

@@ -89,7 +89,9 @@ impl Teller<'_, '_> {
     }
 
     pub fn name(&self, row: u32) -> String {
-        format!("transaction #{}", self.history.operation(OperationId(row)).index())
+        let operation = self.history.operation(OperationId(row));
+        let kind = if operation.function() == "txn" { "transaction" } else { "operation" };
+        format!("{kind} #{}", operation.index())
     }
 
     pub fn key(&self, key: u32) -> &Value {

@@ -116,6 +116,8 @@ fn what_is_added_is_a_key_and_an_element_where_reads_name_a_key() {
     };
     assert_eq!(pairs("[7 nil]"), (Some(Value::Int(7)), "5".to_owned()));
     assert_eq!(pairs("nil"), (None, "[7 5]".to_owned()));
+    let answered = "[7 nil]}\n{:process 1, :type :ok, :f :read, :value [1 2 3]";
+    assert_eq!(pairs(answered), (None, "[7 5]".to_owned()));
 }
 
 #[test]
