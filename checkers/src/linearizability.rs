@@ -15,7 +15,7 @@
 //! ones did not happen.
 //!
 //! *Method:* each object by itself, on all cores. Registers of which each value was written once, or of which time tells equal values apart
-//! (`sources.rs`), are decided by zones (`zones.rs`) in one sweep. Everything else is searched for an order that is legal: just-in-time
+//! (`sources.rs`), are decided by zones (`zones.rs`) in one sweep, and so are strings whose appended texts tell where they stand (`strings.rs`). Everything else is searched for an order that is legal: just-in-time
 //! linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first (`search.rs`). A violation is cut down to
 //! the fewest operations that prove it (`explain.rs`), with the orders in which they almost could have been (`orders.rs`).
 //!
@@ -34,6 +34,7 @@ mod search;
 mod sentence;
 mod slots;
 mod sources;
+mod strings;
 mod timeline;
 mod zones;
 
@@ -43,7 +44,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::History;
 use crate::history::{EventPosition, Value};
 use crate::model::{
-    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv, UnorderedQueue,
+    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, UnorderedQueue,
 };
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
@@ -54,6 +55,7 @@ use memoised::Modelled;
 use object::Object;
 use registers::Registers;
 use search::{Found, Spent, search};
+use strings::Strings;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
@@ -73,7 +75,10 @@ pub fn check(
             let registers = Registers::compile(history, model, initial)?;
             Ok(check_objects(history, Object::by_key(history), &registers, &budget))
         }
-        ModelName::StringKv => check_containers(history, model, &StringKv, budget),
+        ModelName::StringKv => {
+            let strings = Strings::compile(history)?;
+            Ok(check_objects(history, Object::by_key(history), &strings, &budget))
+        }
         ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
         ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
         ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),

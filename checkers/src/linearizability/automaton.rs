@@ -38,6 +38,22 @@ pub(super) trait Automaton {
         None
     }
 
+    /// What an operation of this class does to a string, if the object is one.
+    fn growth(&self, _class: Class) -> Option<Growth> {
+        None
+    }
+
+    /// Of strings: whether this state stands for all in which no call is legal that only observes, and that only an operation ends that
+    /// begins anew.
+    fn is_unseen(&self, _state: State) -> bool {
+        false
+    }
+
+    /// Of strings: whether a call of this class that only observes may become legal without an operation that begins anew.
+    fn may_grow_to(&self, _state: State, _class: Class) -> bool {
+        true
+    }
+
     /// The calls without those optional ones that nobody could have noticed, whether they happened or not.
     fn without_unnoticed(&self, calls: Vec<Call>) -> Vec<Call> {
         calls
@@ -79,4 +95,13 @@ impl Effect {
             Effect::Read(value) | Effect::Cas(value, _) => Some(value),
         }
     }
+}
+
+/// What an operation does to a string. Both are legal in every state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// It goes on from what is there.
+    Further,
+    /// It begins anew: what it leaves does not depend on what was there.
+    Anew,
 }

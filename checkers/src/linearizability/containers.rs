@@ -20,7 +20,6 @@ mod range_tree;
 mod repeating;
 mod set_elements;
 mod stack;
-mod strings;
 mod unordered_queue;
 
 use crate::History;
@@ -34,7 +33,7 @@ use super::memoised::Modelled;
 use super::object::Object;
 use super::{Finding, Judge};
 
-/// Queues, stacks, sets or strings: those that no special method decides are searched.
+/// Queues, stacks or sets: those that no special method decides are searched.
 pub(super) struct Containers<'a, M: Model> {
     /// Which of them.
     pub name: ModelName,
@@ -95,7 +94,6 @@ pub(super) fn decide(history: &History, model: ModelName, operations: &[Operatio
             stack::decide(history, operations).or_else(|| counting::violation(history, operations, &STACK))
         }
         ModelName::Set => grow_only_set::decide(history, operations),
-        ModelName::StringKv => strings::decide(history, operations),
         _ => None,
     }
 }
@@ -198,9 +196,7 @@ mod tests {
         };
         let shown = |at: usize| proof.iter().any(|id| id.row() == at);
         assert!(!is_linearizable(shape.model, &with_context(&shown)), "it proves nothing: {}", told());
-        if [ModelName::Set, ModelName::StringKv].contains(&shape.model)
-            || (shape.model == ModelName::Stack && ops.iter().any(context))
-        {
+        if shape.model == ModelName::Set || (shape.model == ModelName::Stack && ops.iter().any(context)) {
             return;
         }
         let element = |op: &Op| if takes.contains(&op.function) { op.answer.clone() } else { op.argument.clone() };
@@ -241,14 +237,6 @@ mod tests {
         let grows = Shape { without: &["remove", "contains"], ..distinct(ModelName::Set) };
         for unknown in [0, 2, 6] {
             assert_eq!(decided(Shape { unknown, ..grows }, histories() / 3), 100);
-        }
-    }
-    #[test]
-    fn strings_whose_pieces_are_distinct_are_decided_as_the_definition_does() {
-        for unknown in [0, 2, 6] {
-            // With ten pieces, "1" would be the beginning of "10".
-            let shape = Shape { unknown, operations: 9, ..distinct(ModelName::StringKv) };
-            assert_eq!(decided(shape, histories()), 100);
         }
     }
 }

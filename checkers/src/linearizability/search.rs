@@ -26,7 +26,14 @@
 //! * **Values that cannot come back.** A value is not written over while an operation that must see it is still to be invoked, and nothing is
 //!   left that could bring it back: its only source has taken effect, as the register holds it, or all its writers have closed.
 //!
-//! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
+//! Of strings that grow, a put begins anew, and absorbs what is open as a write does. All states that are the beginning of no string that was shown
+//! are one, *unseen*:
+//! * **Nothing unseen in advance.** An operation that leads to it takes effect when it must, and not if it is absorbed. In any order in which it
+//!   comes earlier, or at all, nobody is shown anything until the next put: it can be moved back until it closes or just before that, and
+//!   the state that is there without it allows all that this one does.
+//! * **No way back.** A string is not changed to one that cannot grow to what a get must show, while no put is left that could come before.
+//!
+//! Of other objects nothing is known but what their operations do in each state: for these, observers go first and equals in
 //! turn.
 
 use std::time::Instant;
@@ -36,7 +43,7 @@ use rustc_hash::FxHashSet;
 use crate::history::EventPosition;
 use crate::verdict::Budget;
 
-use super::automaton::{Automaton, Call, Effect, State};
+use super::automaton::{Automaton, Call, Effect, Growth, State};
 use super::slots::Slots;
 use super::timeline::{Cursor, Member, Timeline};
 
@@ -191,7 +198,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             }
             let member = &self.timeline.members[choice.member as usize];
             taken.insert(member.slot);
-            if member.is_write() {
+            if member.begins_anew() {
                 absorbed.insert_all(&self.cursor.writes);
             }
             if changed {
@@ -306,12 +313,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.blamed = self.blamed.max(stays.unwrap_or(0));
 
         self.note_wanted(&taken);
-        self.note_first_of_lanes(&taken);
+        self.note_first_of_lanes(&taken, &absorbed);
         let nothing_to_absorb = self.cursor.writes.without(&absorbed).all(|slot| taken.has(slot));
         let mut enablers = std::mem::take(&mut self.enablers);
         for slot in self.cursor.movers.without(&taken) {
             let (at, member) = self.cursor.member(slot);
-            if at == event.member || self.first_of_lane[lane(member)] != (self.branching, at) {
+            if at == event.member || self.first_of_lane[lane(member, &absorbed)] != (self.branching, at) {
                 continue;
             }
             if let Some(Effect::Write(value)) = member.effect
@@ -321,6 +328,9 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             }
             let Some(next) = self.automaton.step(state, member.class) else { continue };
             if stays.is_some() && next != state {
+                continue;
+            }
+            if member.growth.is_some() && (self.automaton.is_unseen(next) || self.has_no_way_back(&taken, at, next)) {
                 continue;
             }
             let choice = Choice { member: at, next };
@@ -339,8 +349,13 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.choices.append(&mut enablers);
         self.enablers = enablers;
         let next = self.automaton.step(state, demanded.class).filter(|&next| next == state || stays.is_none());
-        let takes_effect = next.map(|next| Choice { member: event.member, next });
         let may_pass = !demanded.must || absorbed.has(demanded.slot);
+        let next = next.filter(|&next| match demanded.growth {
+            None => true,
+            Some(_) if may_pass && self.automaton.is_unseen(next) => false,
+            Some(_) => !self.has_no_way_back(&taken, event.member, next),
+        });
+        let takes_effect = next.map(|next| Choice { member: event.member, next });
         let passes = may_pass.then_some(Choice { member: PASSES, next: state });
         if takes_effect.is_some_and(|choice| self.is_next_need(&taken, choice.next)) {
             self.choices.extend(passes.into_iter().chain(takes_effect));
@@ -370,11 +385,34 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.wanted.get(value as usize) == Some(&self.branching)
     }
 
+    /// Whether some get must show what a string cannot grow to any more, once a call has changed it to this one, and no put can come before.
+    fn has_no_way_back(&self, taken: &S, by: u32, string: State) -> bool {
+        let open = |slot| self.cursor.member(slot);
+        let begins_anew = |slot| open(slot).0 != by && open(slot).1.growth == Some(Growth::Anew);
+        if self.cursor.movers.without(taken).any(begins_anew) {
+            return false;
+        }
+        for event in self.timeline.events[self.cursor.event..].iter().take(AHEAD) {
+            let member = &self.timeline.members[event.member as usize];
+            if event.opens && member.growth == Some(Growth::Anew) {
+                return false;
+            }
+            if event.opens || !member.observes || !member.must {
+                continue;
+            }
+            let has_taken_effect = open(member.slot).0 == event.member && taken.has(member.slot);
+            if !has_taken_effect && !self.automaton.may_grow_to(string, member.class) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Notes which of equal open operations goes first: the one that closes first, then the one that was invoked first.
-    fn note_first_of_lanes(&mut self, taken: &S) {
+    fn note_first_of_lanes(&mut self, taken: &S, absorbed: &S) {
         for slot in self.cursor.movers.without(taken) {
             let (at, member) = self.cursor.member(slot);
-            let first = &mut self.first_of_lane[lane(member)];
+            let first = &mut self.first_of_lane[lane(member, absorbed)];
             let closed = |at: u32| (self.timeline.members[at as usize].closed, at);
             if first.0 != self.branching || closed(at) < closed(first.1) {
                 *first = (self.branching, at);
@@ -385,7 +423,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     /// Whether the operation that closes next, of those that still need a value, needs this one.
     fn is_next_need(&self, taken: &S, value: State) -> bool {
         let now = self.timeline.events[self.cursor.event].position;
-        for event in self.timeline.events[self.cursor.event + 1..].iter().take(64).filter(|event| !event.opens) {
+        for event in self.timeline.events[self.cursor.event + 1..].iter().take(AHEAD).filter(|event| !event.opens) {
             let member = &self.timeline.members[event.member as usize];
             let Some(need) = member.effect.and_then(Effect::needs).filter(|_| member.must) else { continue };
             let is_open = self.cursor.member(member.slot).0 == event.member && event.position > now;
@@ -397,8 +435,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     }
 }
 
-/// Equals share a lane; those that may let their time pass have lanes of their own.
-fn lane(member: &Member) -> usize {
-    let may_pass = !member.must && member.closed != crate::history::NEVER;
+/// So many events ahead is looked for what is needed next.
+const AHEAD: usize = 64;
+
+/// Equals share a lane; those that may let their time pass have lanes of their own. What changes a string may do so once it is absorbed.
+fn lane<S: Slots>(member: &Member, absorbed: &S) -> usize {
+    let is_absorbed = member.growth.is_some() && absorbed.has(member.slot);
+    let may_pass = (!member.must && member.closed != crate::history::NEVER) || is_absorbed;
     member.class as usize * 2 + usize::from(may_pass)
 }
