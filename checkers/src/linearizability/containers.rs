@@ -16,6 +16,7 @@ mod fifo_queue;
 mod grow_only_set;
 mod pairing;
 mod phrases;
+mod priority_queue;
 mod range_tree;
 mod repeating;
 mod set_elements;
@@ -33,7 +34,7 @@ use super::memoised::Modelled;
 use super::object::Object;
 use super::{Finding, Judge};
 
-/// Queues, stacks or sets: those that no special method decides are searched.
+/// Queues, stacks, priority queues or sets: those that no special method decides are searched.
 pub(super) struct Containers<'a, M: Model> {
     /// Which of them.
     pub name: ModelName,
@@ -93,6 +94,7 @@ pub(super) fn decide(history: &History, model: ModelName, operations: &[Operatio
         ModelName::Stack => {
             stack::decide(history, operations).or_else(|| counting::violation(history, operations, &STACK))
         }
+        ModelName::PriorityQueue => priority_queue::decide(history, operations),
         ModelName::Set => grow_only_set::decide(history, operations),
         _ => None,
     }
@@ -188,7 +190,7 @@ mod tests {
 
     /// The operations prove it whatever the takes of unknown outcome took, and no element can be left out.
     fn proves(shape: Shape, ops: &[Op], proof: &[OperationId], told: impl Fn() -> String) {
-        let takes = ["dequeue", "pop"];
+        let takes = ["dequeue", "pop", "delete-min", "delete-max"];
         let context = |op: &Op| op.outcome == Outcome::Info && takes.contains(&op.function);
         let with_context = |keep: &dyn Fn(usize) -> bool| -> Vec<Op> {
             let kept = ops.iter().enumerate().filter(|(at, op)| keep(*at) || context(op));
@@ -230,6 +232,19 @@ mod tests {
         assert_eq!(decided(Shape { unknown: 0, ..distinct(ModelName::Stack) }, histories() / 3), 100);
         assert!(decided(Shape { unknown: 2, ..distinct(ModelName::Stack) }, histories() / 3) >= 90);
         assert!(decided(Shape { unknown: 6, ..distinct(ModelName::Stack) }, histories() / 3) >= 80);
+    }
+
+    #[test]
+    fn priority_queues_whose_elements_are_distinct_are_decided_as_the_definition_does() {
+        for without in ["delete-min", "delete-max"] {
+            let one_end = Shape {
+                without: if without == "delete-min" { &["delete-min"] } else { &["delete-max"] },
+                ..distinct(ModelName::PriorityQueue)
+            };
+            assert_eq!(decided(Shape { unknown: 0, ..one_end }, histories() / 3), 100);
+            assert!(decided(Shape { unknown: 2, ..one_end }, histories() / 3) >= 80);
+            assert!(decided(Shape { unknown: 6, ..one_end }, histories() / 3) >= 60);
+        }
     }
 
     #[test]
