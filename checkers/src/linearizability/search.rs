@@ -123,7 +123,7 @@ struct Search<'a, S, A: ?Sized> {
     /// The choices of all frames, those of the last one on top, the best on top of them.
     choices: Vec<Choice>,
     enablers: Vec<Choice>,
-    /// The last completion for which a value had to stay.
+    /// The last completion for which a value had to stay, or a string could not be changed.
     blamed: EventPosition,
     /// For each lane of equals, in this branching: the open call that goes first.
     first_of_lane: Vec<(u32, u32)>,
@@ -310,7 +310,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let demanded = &self.timeline.members[event.member as usize];
         let choices = self.choices.len();
         let stays = self.timeline.must_stay(state, event.position);
-        self.blamed = self.blamed.max(stays.unwrap_or(0));
+        let mut blamed = self.blamed.max(stays.unwrap_or(0));
 
         self.note_wanted(&taken);
         self.note_first_of_lanes(&taken, &absorbed);
@@ -330,8 +330,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             if stays.is_some() && next != state {
                 continue;
             }
-            if member.growth.is_some() && (self.automaton.is_unseen(next) || self.has_no_way_back(&taken, at, next)) {
-                continue;
+            if member.growth.is_some() {
+                let too_late = self.no_way_back(&taken, at, next);
+                blamed = blamed.max(too_late.unwrap_or(0));
+                if too_late.is_some() || self.automaton.is_unseen(next) {
+                    continue;
+                }
             }
             let choice = Choice { member: at, next };
             if !demanded.is_write() && self.automaton.step(next, demanded.class).is_some() {
@@ -353,8 +357,13 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let next = next.filter(|&next| match demanded.growth {
             None => true,
             Some(_) if may_pass && self.automaton.is_unseen(next) => false,
-            Some(_) => !self.has_no_way_back(&taken, event.member, next),
+            Some(_) => {
+                let too_late = self.no_way_back(&taken, event.member, next);
+                blamed = blamed.max(too_late.unwrap_or(0));
+                too_late.is_none()
+            }
         });
+        self.blamed = blamed;
         let takes_effect = next.map(|next| Choice { member: event.member, next });
         let passes = may_pass.then_some(Choice { member: PASSES, next: state });
         if takes_effect.is_some_and(|choice| self.is_next_need(&taken, choice.next)) {
@@ -385,27 +394,30 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.wanted.get(value as usize) == Some(&self.branching)
     }
 
-    /// Whether some get must show what a string cannot grow to any more, once a call has changed it to this one, and no put can come before.
-    fn has_no_way_back(&self, taken: &S, by: u32, string: State) -> bool {
-        let open = |slot| self.cursor.member(slot);
-        let begins_anew = |slot| open(slot).0 != by && open(slot).1.growth == Some(Growth::Anew);
+    /// If some get must show what a string cannot grow to any more, once a call has changed it to this one, and no put can come before: the
+    /// completion of the get.
+    fn no_way_back(&self, taken: &S, by: u32, string: State) -> Option<EventPosition> {
+        let begins_anew = |slot| {
+            let (at, member) = self.cursor.member(slot);
+            at != by && member.growth == Some(Growth::Anew)
+        };
         if self.cursor.movers.without(taken).any(begins_anew) {
-            return false;
+            return None;
         }
         for event in self.timeline.events[self.cursor.event..].iter().take(AHEAD) {
             let member = &self.timeline.members[event.member as usize];
             if event.opens && member.growth == Some(Growth::Anew) {
-                return false;
+                return None;
             }
             if event.opens || !member.observes || !member.must {
                 continue;
             }
-            let has_taken_effect = open(member.slot).0 == event.member && taken.has(member.slot);
+            let has_taken_effect = self.cursor.member(member.slot).0 == event.member && taken.has(member.slot);
             if !has_taken_effect && !self.automaton.may_grow_to(string, member.class) {
-                return true;
+                return Some(event.position);
             }
         }
-        false
+        None
     }
 
     /// Notes which of equal open operations goes first: the one that closes first, then the one that was invoked first.
