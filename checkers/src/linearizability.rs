@@ -272,7 +272,7 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
                     calls: &calls,
                     automaton: &mut automaton,
                     writers: &writers,
-                    deadline: budget.deadline,
+                    budget,
                 };
                 Finding::Illegal(vec![case.explain(Suspects::UpTo(deepest))])
             }

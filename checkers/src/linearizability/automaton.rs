@@ -59,7 +59,10 @@ pub(super) trait Automaton {
         calls
     }
 
-    /// How many bytes the states and steps take that it remembers.
+    /// Forgets all states but the initial one, where states are made as they come up.
+    fn forget(&mut self) {}
+
+    /// How many bytes the states and steps take that it remembers, also while it makes room for the next ones.
     fn bytes(&self) -> u64 {
         0
     }
@@ -105,3 +108,14 @@ pub(super) enum Growth {
     /// It begins anew: what it leaves does not depend on what was there.
     Anew,
 }
+
+/// How many bytes a hash table takes, also while it makes room for the next entries: it then holds one of twice the size beside the old one.
+pub(super) fn table_bytes(length: usize, capacity: usize, entry: usize) -> u64 {
+    // An eighth of the places is left free, and each has a byte of its hash.
+    let places = capacity * 8 / 7;
+    let tables = if length + SOON >= capacity { 3 } else { 1 };
+    (places * (entry + 1) * tables) as u64
+}
+
+/// So many entries may be added before memory is looked at again.
+const SOON: usize = 64;

@@ -43,7 +43,7 @@ use rustc_hash::FxHashSet;
 use crate::history::EventPosition;
 use crate::verdict::Budget;
 
-use super::automaton::{Automaton, Call, Effect, Growth, State};
+use super::automaton::{Automaton, Call, Effect, Growth, State, table_bytes};
 use super::slots::Slots;
 use super::timeline::{Cursor, Member, Timeline};
 
@@ -215,24 +215,17 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         if self.frames.is_empty() { None } else { self.choices.pop() }
     }
 
-    /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
+    /// What of the budget has run out, if anything. Looks at the clock now and then.
     fn spent(&self) -> Option<Spent> {
         let visited = self.visited.len() as u64;
         if visited > self.budget.configurations {
             return Some(Spent::Configurations(self.budget.configurations));
         }
-        // Few states may hold much.
-        let limit = self.budget.bytes.unwrap_or(u64::MAX);
-        if self.automaton.bytes() > limit {
+        if let Some(limit) = self.budget.bytes.filter(|limit| self.bytes() > *limit) {
             return Some(Spent::Bytes(limit));
         }
-        if !visited.is_multiple_of(16) {
-            return None;
-        }
-        if self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Some(Spent::Time);
-        }
-        (self.bytes() > limit).then_some(Spent::Bytes(limit))
+        let is_late = || self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        (visited.is_multiple_of(16) && is_late()).then_some(Spent::Time)
     }
 
     /// How much memory all of it takes.
@@ -240,14 +233,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         // Two sets in each configuration and frame, which wide ones keep outside of it.
         let outside =
             if size_of::<S>() == size_of::<Box<[u64]>>() { size_of_val(self.cursor.movers.words()) * 2 } else { 0 };
-        let configuration = size_of::<(u32, State, S, S)>() + 1;
-        // A table that is full doubles, and holds the old one beside the new one for a while.
         let (length, capacity) = (self.visited.len(), self.visited.capacity());
-        let tables = if length * 8 > capacity * 7 { 3 } else { 1 };
-        let visited = capacity * configuration * tables + length * outside;
-        let frames = self.frames.capacity() * size_of::<Frame<S>>() + self.frames.len() * outside;
+        let visited = table_bytes(length, capacity, size_of::<(u32, State, S, S)>());
+        let outside_of_all = (length + self.frames.len()) * outside;
+        let frames = self.frames.capacity() * size_of::<Frame<S>>();
         let choices = self.choices.capacity() * size_of::<Choice>();
-        (visited + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
+        visited + (outside_of_all + frames + choices) as u64 + self.timeline.bytes() + self.automaton.bytes()
     }
 
     /// Goes on until an operation closes of which something must be decided, or to the end.

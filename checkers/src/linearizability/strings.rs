@@ -151,7 +151,7 @@ impl<'a> GrowingString<'a> {
                     calls: &calls,
                     automaton: &mut automaton,
                     writers: &writers,
-                    deadline: budget.deadline,
+                    budget,
                 };
                 Finding::Illegal(vec![case.explain(Suspects::UpTo(deepest))])
             }

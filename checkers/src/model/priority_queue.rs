@@ -36,7 +36,7 @@ impl Model for PriorityQueue {
     }
 
     fn heap_bytes(&self, state: &Vec<i64>) -> usize {
-        state.capacity() * size_of::<i64>()
+        size_of_val(state.as_slice())
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {

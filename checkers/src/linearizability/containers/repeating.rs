@@ -158,14 +158,7 @@ fn one_by_one<M: Model + Sync>(
         return None;
     }
     let writers = |_| Vec::new();
-    let case = Case {
-        history,
-        key: object.key,
-        calls: &among,
-        automaton: &mut automaton,
-        writers: &writers,
-        deadline: budget.deadline,
-    };
+    let case = Case { history, key: object.key, calls: &among, automaton: &mut automaton, writers: &writers, budget };
     let among = operations.to_vec();
     let suspects = among.clone();
     let suspicions = vec![Suspicion { suspects, among, certain: true }];

@@ -14,7 +14,7 @@
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::linearizability::automaton::{Automaton, Call, Class, Growth, State};
+use crate::linearizability::automaton::{Automaton, Call, Class, Growth, State, table_bytes};
 
 use super::{Change, Get, GrowingString};
 
@@ -156,10 +156,15 @@ impl Automaton for Beginnings<'_> {
         calls
     }
 
+    fn forget(&mut self) {
+        self.states.truncate(UNSEEN_STATE as usize + 1);
+        self.states.shrink_to_fit();
+        self.steps = FxHashMap::default();
+    }
+
     fn bytes(&self) -> u64 {
-        let states = self.states.capacity() * (size_of::<Beginning>() + 16);
-        let steps = self.steps.capacity() * (size_of::<((State, Class), State)>() + 1);
-        (states + steps) as u64
+        let states = table_bytes(self.states.len(), self.states.capacity(), size_of::<Beginning>() + 16);
+        states + table_bytes(self.steps.len(), self.steps.capacity(), size_of::<((State, Class), State)>())
     }
 
     fn describe(&self, state: State) -> String {
