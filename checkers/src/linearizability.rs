@@ -14,8 +14,8 @@
 //! *What counts:* `ok` operations must be placed. `info` ones may be placed anywhere after their invocation, or never. `fail`
 //! ones did not happen.
 //!
-//! *Method:* each object by itself, on all cores. Registers of which each value was written once, or of which time tells equal values apart
-//! (`sources.rs`), are decided by zones (`zones.rs`) in one sweep. Everything else is searched for an order that is legal: just-in-time
+//! *Method:* each object by itself, on all cores, with budgets that grow in rounds. Registers of which each value was written once, or of which time tells equal values apart
+//! (`sources.rs`), are decided by zones (`zones.rs`) in one sweep, and so are strings whose appended texts tell where they stand (`strings.rs`). Everything else is searched for an order that is legal: just-in-time
 //! linearization (Lowe, "Testing for linearizability", 2017; after Wing & Gong 1993), depth first (`search.rs`). A violation is cut down to
 //! the fewest operations that prove it (`explain.rs`), with the orders in which they almost could have been (`orders.rs`).
 //!
@@ -39,16 +39,17 @@ mod search;
 mod sentence;
 mod slots;
 mod sources;
+mod strings;
 mod timeline;
 mod zones;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::History;
 use crate::history::{EventPosition, Value};
 use crate::model::{
-    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, Set, Stack, StringKv, UnorderedQueue,
+    Counter, DoesNotFit, FifoQueue, Model, ModelName, MultiRegister, OwnedMutex, PriorityQueue, Semaphore, Set, Stack,
+    UnorderedQueue,
 };
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
@@ -59,11 +60,13 @@ use memoised::Modelled;
 use object::Object;
 use registers::Registers;
 use search::{Found, Spent, search};
+use strings::Strings;
 
 /// Decides whether a history is linearizable under a model with a name.
 ///
 /// `initial` is what registers hold at first: nil where it is not given. Where it is given and nobody writes nil, no register ever
-/// holds nil; a read that returned nil is then one whose value was not recorded, as in Knossos, and any value satisfies it.
+/// holds nil; a read that returned nil is then one whose value was not recorded, as in Knossos, and any value satisfies it. Of a semaphore
+/// it is the number of permits: 1 where it is not given.
 ///
 /// # Errors
 /// If an operation does not fit the model.
@@ -78,7 +81,10 @@ pub fn check(
             let registers = Registers::compile(history, model, initial)?;
             Ok(check_objects(history, Object::by_key(history), &registers, &budget))
         }
-        ModelName::StringKv => check_containers(history, model, &StringKv, budget),
+        ModelName::StringKv => {
+            let strings = Strings::compile(history)?;
+            Ok(check_objects(history, Object::by_key(history), &strings, &budget))
+        }
         ModelName::OwnerMutex => check_keys_with(history, &OwnedMutex::OWNER, budget),
         ModelName::ReentrantMutex => check_keys_with(history, &OwnedMutex::REENTRANT, budget),
         ModelName::FencedMutex => check_keys_with(history, &OwnedMutex::FENCED, budget),
@@ -86,6 +92,8 @@ pub fn check(
         ModelName::FifoQueue => check_containers(history, model, &FifoQueue, budget),
         ModelName::UnorderedQueue => check_containers(history, model, &UnorderedQueue, budget),
         ModelName::Stack => check_containers(history, model, &Stack, budget),
+        ModelName::PriorityQueue => check_containers(history, model, &PriorityQueue, budget),
+        ModelName::Semaphore => check_keys_with(history, &Semaphore::of(initial), budget),
         ModelName::Set => check_containers(history, model, &Set, budget),
         ModelName::Counter => check_keys_with(history, &Counter, budget),
         ModelName::MultiRegister => check_with(history, &MultiRegister { initial: initial.cloned() }, budget),
@@ -161,29 +169,58 @@ trait Judge: Sync {
 /// Histories with fewer operations are checked faster than threads are begun.
 const WORTH_THREADS: usize = 20_000;
 
-/// Checks object by object. One broken object is enough to be invalid, whatever became of the others.
-fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, budget: &Budget) -> Verdict {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let most = budget.threads.unwrap_or_else(cores);
-    let threads = if history.len() < WORTH_THREADS { 1 } else { most.min(objects.len()) };
-    let budget = Budget { bytes: budget.bytes.map(|bytes| bytes / threads.max(1) as u64), ..*budget };
-    let findings: Vec<Finding> = if threads <= 1 {
-        objects.iter().map(|object| judge.judge(history, object, &budget)).collect()
-    } else {
-        in_parallel(&objects, threads, |object| judge.judge(history, object, &budget))
-    };
+/// In the first round an object may cost so many configurations, in each later one so many times more.
+const FIRST_ROUND: u64 = 1 << 13;
+const MORE_EACH_ROUND: u64 = 32;
 
-    let mut anomalies: Vec<Anomaly> = Vec::new();
-    let mut undecided = Vec::new();
-    for (object, finding) in objects.iter().zip(findings) {
-        match finding {
+/// At most so many objects are judged at once, each with so small a share of the memory.
+const SHARES: u64 = 16;
+
+/// Checks object by object, in rounds: all objects that are left have a small budget before any has a large one, and in each round those
+/// with the fewest operations come first. The first object that is found broken ends the check.
+///
+/// What an object may cost does not depend on how many threads there are, and of the objects that are found broken in a round the first one
+/// counts, so that the verdict does not either. An object that needs more than its share of the memory is judged at the end, alone.
+///
+/// *Cost:* what the rounds before cost an object that needs them all is a thirtieth of the last one.
+fn check_objects(history: &History, mut objects: Vec<Object>, judge: &impl Judge, budget: &Budget) -> Verdict {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let most = if history.len() < WORTH_THREADS { 1 } else { budget.threads.unwrap_or_else(cores) };
+    let threads = most.clamp(1, SHARES as usize);
+    objects.sort_by_key(|object| object.operations.len());
+    let mut left: Vec<&Object> = objects.iter().collect();
+    let mut alone: Vec<&Object> = Vec::new();
+    let mut undecided: Vec<(&Object, EventPosition, Spent)> = Vec::new();
+    if left.len() <= 1 {
+        std::mem::swap(&mut left, &mut alone);
+    }
+    let mut configurations = FIRST_ROUND;
+    while !left.is_empty() {
+        let is_last = configurations >= budget.configurations;
+        let bytes = budget.bytes.map(|bytes| bytes / SHARES);
+        let small = Budget { configurations: configurations.min(budget.configurations), bytes, ..*budget };
+        let findings = until_illegal(&left, threads, |object| judge.judge(history, object, &small));
+        let mut again = Vec::new();
+        for (object, finding) in left.iter().zip(findings) {
+            match finding {
+                Finding::Legal => {}
+                Finding::Illegal(anomalies) => return Verdict::Invalid(anomalies),
+                Finding::Undecided { spent: Spent::Bytes(_), .. } => alone.push(object),
+                Finding::Undecided { spent: Spent::Configurations(_), .. } if !is_last => again.push(*object),
+                Finding::Undecided { deepest, spent } => undecided.push((object, deepest, spent)),
+            }
+        }
+        left = again;
+        configurations = configurations.saturating_mul(MORE_EACH_ROUND);
+    }
+    for object in alone {
+        match judge.judge(history, object, budget) {
             Finding::Legal => {}
-            Finding::Illegal(more) => anomalies.extend(more),
+            Finding::Illegal(anomalies) => return Verdict::Invalid(anomalies),
             Finding::Undecided { deepest, spent } => undecided.push((object, deepest, spent)),
         }
     }
     match undecided.first() {
-        _ if !anomalies.is_empty() => Verdict::Invalid(anomalies),
         Some((object, deepest, spent)) => {
             let reason = gave_up(history, object, *deepest, *spent, undecided.len() - 1);
             Verdict::Unknown(Undecided { reason })
@@ -192,26 +229,37 @@ fn check_objects(history: &History, objects: Vec<Object>, judge: &impl Judge, bu
     }
 }
 
-/// Does something with each object. Each thread takes the largest one that is left; the answers are in the order of the objects.
-fn in_parallel<T: Send>(objects: &[Object], threads: usize, judge: impl Fn(&Object) -> T + Sync) -> Vec<T> {
-    let mut by_size: Vec<usize> = (0..objects.len()).collect();
-    by_size.sort_by_key(|&at| std::cmp::Reverse(objects[at].operations.len()));
+/// Judges objects in their order, several at once, up to the first that is found broken. The findings are in the order of the objects; those
+/// after a broken one may be missing.
+fn until_illegal(objects: &[&Object], threads: usize, judge: impl Fn(&Object) -> Finding + Sync) -> Vec<Finding> {
     let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::with_capacity(objects.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut mine = Vec::new();
-                while let Some(&at) = by_size.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    mine.push((at, judge(&objects[at])));
-                }
-                answers.lock().expect("no thread panics while it adds its answers").extend(mine);
-            });
+    let first_illegal = AtomicUsize::new(usize::MAX);
+    // Objects are taken in turn: whatever comes before a broken one is judged to its end.
+    let work = || {
+        let mut mine = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(object) = objects.get(at).filter(|_| at < first_illegal.load(Ordering::Relaxed)) else {
+                return mine;
+            };
+            let finding = judge(object);
+            if matches!(finding, Finding::Illegal(_)) {
+                first_illegal.fetch_min(at, Ordering::Relaxed);
+            }
+            mine.push((at, finding));
         }
-    });
-    let mut answers = answers.into_inner().expect("no thread panicked");
-    answers.sort_by_key(|(at, _)| *at);
-    answers.into_iter().map(|(_, answer)| answer).collect()
+    };
+    let mut findings = if threads <= 1 || objects.len() <= 1 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.min(objects.len())).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(|worker| worker.join().expect("a panic in a judge is a bug"));
+            joined.flatten().collect()
+        })
+    };
+    findings.sort_unstable_by_key(|(at, _)| *at);
+    findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
 impl<M: Model + Sync> Judge for Modelled<'_, M> {
@@ -228,7 +276,7 @@ impl<M: Model + Sync> Judge for Modelled<'_, M> {
                     calls: &calls,
                     automaton: &mut automaton,
                     writers: &writers,
-                    deadline: budget.deadline,
+                    budget,
                 };
                 Finding::Illegal(vec![case.explain(Suspects::UpTo(deepest))])
             }

@@ -240,10 +240,10 @@ fn is_the_conjunction_of_its_keys(history: &History, told: impl Fn() -> String) 
     let verdict = judged(history);
     let expected = key_by_key(history);
     assert_eq!(verdict.word(), if expected.is_empty() { "valid" } else { "invalid" }, "{}", told());
-    let mut found = gist(&verdict).1;
-    found.sort();
-    assert_eq!(found, expected, "{}", told());
-    found.len()
+    // The first key that is found broken ends the check.
+    let found = gist(&verdict).1;
+    assert!(found.iter().all(|anomaly| expected.contains(anomaly)), "{found:?}, {expected:?}: {}", told());
+    expected.len()
 }
 
 #[test]

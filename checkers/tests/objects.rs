@@ -4,8 +4,8 @@
 
 mod definition;
 
-use definition::{Op, Shape, generate, history, is_linearizable, long};
-use shakedown_checkers::{Budget, ModelName, Outcome, Verdict, linearizability};
+use definition::{Op, PERMITS, Shape, generate, history, is_linearizable, long};
+use shakedown_checkers::{Budget, ModelName, Outcome, Value, Verdict, linearizability};
 
 fn histories() -> u64 {
     std::env::var("SHAKEDOWN_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000)
@@ -13,7 +13,9 @@ fn histories() -> u64 {
 
 fn check(shape: Shape, ops: &[Op]) -> Verdict {
     let history = history(shape.model, ops, shape.keys > 1);
-    linearizability::check(&history, shape.model, None, Budget::default()).expect("the generator fits the model")
+    let permits = (shape.model == ModelName::Semaphore).then_some(Value::Int(PERMITS));
+    linearizability::check(&history, shape.model, permits.as_ref(), Budget::default())
+        .expect("the generator fits the model")
 }
 
 /// Judges many histories of these shapes, and holds each verdict, and each proof, against the definition.
@@ -126,6 +128,21 @@ fn a_stack_is_judged_as_the_definition_does() {
 }
 
 #[test]
+fn a_priority_queue_is_judged_as_the_definition_does() {
+    let mut shapes = distinct_mixtures(ModelName::PriorityQueue);
+    let one_end: [&'static [&'static str]; 2] = [&["delete-max"], &["delete-min"]];
+    for without in one_end {
+        shapes.extend(distinct_mixtures(ModelName::PriorityQueue).iter().map(|shape| Shape { without, ..*shape }));
+    }
+    agrees_with_the_definition(&shapes);
+}
+
+#[test]
+fn a_semaphore_is_judged_as_the_definition_does() {
+    agrees_with_the_definition(&mixtures(ModelName::Semaphore));
+}
+
+#[test]
 fn a_set_is_judged_as_the_definition_does() {
     let mut shapes = distinct_mixtures(ModelName::Set);
     shapes.extend(distinct_mixtures(ModelName::Set).iter().map(|shape| Shape { without: &["read"], ..*shape }));
@@ -193,7 +210,11 @@ fn other_names_for_elements_and_processes_change_nothing() {
 
 /// A long valid history in which one thing was changed.
 fn planted(model: ModelName, change: impl Fn(&mut Vec<Op>, usize) -> bool) -> Vec<(&'static str, usize)> {
-    let without: &[&str] = if model == ModelName::Set { &["remove", "contains"] } else { &[] };
+    let without: &[&str] = match model {
+        ModelName::Set => &["remove", "contains"],
+        ModelName::PriorityQueue => &["delete-max"],
+        _ => &[],
+    };
     let shape = Shape { distinct: true, operations: 10_000, processes: 10, unknown: 0, without, ..Shape::of(model) };
     let mut found = Vec::new();
     for seed in 0..5 {
@@ -284,6 +305,31 @@ fn elements_out_of_order_are_found_in_a_long_history() {
             assert_eq!(found, name);
             assert!(operations <= 8, "{operations} operations");
         }
+    }
+}
+
+#[test]
+fn a_smaller_element_that_was_passed_over_is_found_in_a_long_history() {
+    // The answers of two deletions, of which one completed before the other began, change places.
+    let exchange = |ops: &mut Vec<Op>, at: usize| {
+        let deletes = |op: &Op| op.function == "delete-min" && !op.answer.is_empty();
+        let inserted =
+            |ops: &[Op], at: usize| ops.iter().position(|op| op.function == "insert" && op.argument == ops[at].answer);
+        let later = (at + 1..ops.len()).find(|&later| deletes(&ops[later]) && ops[later].invoked > ops[at].completed);
+        let Some(later) = later.filter(|_| deletes(&ops[at])) else { return false };
+        let certain = [at, later]
+            .iter()
+            .all(|&take| inserted(ops, take).is_some_and(|insert| ops[insert].completed < ops[at].invoked));
+        if certain && ops[at].answer[0] < ops[later].answer[0] {
+            let answer = ops[at].answer.clone();
+            ops[at].answer = std::mem::replace(&mut ops[later].answer, answer);
+            return true;
+        }
+        false
+    };
+    for (name, operations) in planted(ModelName::PriorityQueue, exchange) {
+        assert_eq!(name, "priority-violation");
+        assert!(operations <= 4, "{operations} operations");
     }
 }
 

@@ -61,12 +61,19 @@ impl Value {
         }
     }
 
-    /// What a value that is no list and no map holds beside its own place, in bytes.
-    pub(super) fn heap_bytes(&self) -> usize {
+    /// What a value holds beside its own place, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Value::Nil | Value::Bool(_) | Value::Int(_) => 0,
             Value::Decimal(text) | Value::Text(text) => ALLOCATION + text.len(),
-            Value::List(_) | Value::Map(_) => unreachable!("histories hold these packed"),
+            Value::List(items) => {
+                ALLOCATION + items.iter().map(|item| size_of::<Value>() + item.heap_bytes()).sum::<usize>()
+            }
+            Value::Map(entries) => {
+                let entry =
+                    |(key, value): &(Value, Value)| size_of::<(Value, Value)>() + key.heap_bytes() + value.heap_bytes();
+                ALLOCATION + entries.iter().map(entry).sum::<usize>()
+            }
         }
     }
 

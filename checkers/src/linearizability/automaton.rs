@@ -38,12 +38,31 @@ pub(super) trait Automaton {
         None
     }
 
+    /// What an operation of this class does to a string, if the object is one.
+    fn growth(&self, _class: Class) -> Option<Growth> {
+        None
+    }
+
+    /// Of strings: whether this state stands for all in which no call is legal that only observes, and that only an operation ends that
+    /// begins anew.
+    fn is_unseen(&self, _state: State) -> bool {
+        false
+    }
+
+    /// Of strings: whether a call of this class that only observes may become legal without an operation that begins anew.
+    fn may_grow_to(&self, _state: State, _class: Class) -> bool {
+        true
+    }
+
     /// The calls without those optional ones that nobody could have noticed, whether they happened or not.
     fn without_unnoticed(&self, calls: Vec<Call>) -> Vec<Call> {
         calls
     }
 
-    /// How many bytes the states and steps take that it remembers.
+    /// Forgets all states but the initial one, where states are made as they come up.
+    fn forget(&mut self) {}
+
+    /// How many bytes the states and steps take that it remembers, also while it makes room for the next ones.
     fn bytes(&self) -> u64 {
         0
     }
@@ -80,3 +99,23 @@ impl Effect {
         }
     }
 }
+
+/// What an operation does to a string. Both are legal in every state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// It goes on from what is there.
+    Further,
+    /// It begins anew: what it leaves does not depend on what was there.
+    Anew,
+}
+
+/// How many bytes a hash table takes, also while it makes room for the next entries: it then holds one of twice the size beside the old one.
+pub(super) fn table_bytes(length: usize, capacity: usize, entry: usize) -> u64 {
+    // An eighth of the places is left free, and each has a byte of its hash.
+    let places = capacity * 8 / 7;
+    let tables = if length + SOON >= capacity { 3 } else { 1 };
+    (places * (entry + 1) * tables) as u64
+}
+
+/// So many entries may be added before memory is looked at again.
+const SOON: usize = 64;

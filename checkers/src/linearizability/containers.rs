@@ -17,12 +17,12 @@ mod fifo_queue;
 mod grow_only_set;
 mod pairing;
 mod phrases;
+mod priority_queue;
 mod range_tree;
 mod repeating;
 mod set_elements;
 mod shorten;
 mod stack;
-mod strings;
 mod unordered_queue;
 
 use crate::History;
@@ -36,7 +36,7 @@ use super::memoised::Modelled;
 use super::object::Object;
 use super::{Finding, Judge};
 
-/// Queues, stacks, sets or strings: those that no special method decides are searched.
+/// Queues, stacks, priority queues or sets: those that no special method decides are searched.
 pub(super) struct Containers<'a, M: Model> {
     /// Which of them.
     pub name: ModelName,
@@ -102,8 +102,8 @@ pub(super) fn decide(history: &History, model: ModelName, operations: &[Operatio
         ModelName::Stack => {
             stack::decide(history, operations).or_else(|| counting::violation(history, operations, &STACK))
         }
+        ModelName::PriorityQueue => priority_queue::decide(history, operations),
         ModelName::Set => grow_only_set::decide(history, operations),
-        ModelName::StringKv => strings::decide(history, operations),
         _ => None,
     }
 }
@@ -194,7 +194,7 @@ mod tests {
 
     /// The operations prove it whatever the takes of unknown outcome took, and no element can be left out.
     fn proves(shape: Shape, ops: &[Op], proof: &[OperationId], told: impl Fn() -> String) {
-        let takes = ["dequeue", "pop"];
+        let takes = ["dequeue", "pop", "delete-min", "delete-max"];
         let context = |op: &Op| op.outcome == Outcome::Info && takes.contains(&op.function);
         let with_context = |keep: &dyn Fn(usize) -> bool| -> Vec<Op> {
             let kept = ops.iter().enumerate().filter(|(at, op)| keep(*at) || context(op));
@@ -202,9 +202,7 @@ mod tests {
         };
         let shown = |at: usize| proof.iter().any(|id| id.row() == at);
         assert!(!is_linearizable(shape.model, &with_context(&shown)), "it proves nothing: {}", told());
-        if [ModelName::Set, ModelName::StringKv].contains(&shape.model)
-            || (shape.model == ModelName::Stack && ops.iter().any(context))
-        {
+        if shape.model == ModelName::Set || (shape.model == ModelName::Stack && ops.iter().any(context)) {
             return;
         }
         let element = |op: &Op| if takes.contains(&op.function) { op.answer.clone() } else { op.argument.clone() };
@@ -241,18 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn priority_queues_whose_elements_are_distinct_are_decided_as_the_definition_does() {
+        for without in ["delete-min", "delete-max"] {
+            let one_end = Shape {
+                without: if without == "delete-min" { &["delete-min"] } else { &["delete-max"] },
+                ..distinct(ModelName::PriorityQueue)
+            };
+            assert_eq!(decided(Shape { unknown: 0, ..one_end }, histories() / 3), 100);
+            assert!(decided(Shape { unknown: 2, ..one_end }, histories() / 3) >= 80);
+            assert!(decided(Shape { unknown: 6, ..one_end }, histories() / 3) >= 60);
+        }
+    }
+
+    #[test]
     fn sets_that_only_grow_are_always_decided_as_the_definition_does() {
         let grows = Shape { without: &["remove", "contains"], ..distinct(ModelName::Set) };
         for unknown in [0, 2, 6] {
             assert_eq!(decided(Shape { unknown, ..grows }, histories() / 3), 100);
-        }
-    }
-    #[test]
-    fn strings_whose_pieces_are_distinct_are_decided_as_the_definition_does() {
-        for unknown in [0, 2, 6] {
-            // With ten pieces, "1" would be the beginning of "10".
-            let shape = Shape { unknown, operations: 9, ..distinct(ModelName::StringKv) };
-            assert_eq!(decided(shape, histories()), 100);
         }
     }
 }

@@ -38,8 +38,8 @@ pub(super) struct Case<'a, A: ?Sized> {
     pub automaton: &'a mut A,
     /// All operations that write a value, if the object is a register; those that failed too.
     pub writers: &'a dyn Fn(State) -> Vec<OperationId>,
-    /// When to stop looking for fewer operations.
-    pub deadline: Option<Instant>,
+    /// When to stop looking for fewer operations, and how much memory that may take.
+    pub budget: &'a Budget,
 }
 
 /// Calls that prove it, as far as is known before any trial.
@@ -72,6 +72,8 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
 
     /// Explains why there is no legal order.
     pub fn explain(mut self, suspects: Suspects) -> Anomaly {
+        // Those of the search that found no order.
+        self.automaton.forget();
         let impossible_by = match &suspects {
             Suspects::UpTo(event) => Some(*event),
             Suspects::These { .. } => None,
@@ -85,7 +87,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
 
     /// The operations, and whether it is known that none of them can be spared.
     fn proof(&mut self, suspects: Suspects) -> (Vec<OperationId>, bool) {
-        let mut trials = Trials::new(self.automaton, self.deadline);
+        let mut trials = Trials::new(self.automaton, self.budget);
         let end = match suspects {
             Suspects::These { suspicions, until } => {
                 let initial = [trials.automaton.initial()];
@@ -105,7 +107,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
                 if let Some(certain) = certain {
                     return (certain, false);
                 }
-                trials = Trials::new(self.automaton, self.deadline);
+                trials = Trials::new(self.automaton, self.budget);
                 until
             }
             Suspects::UpTo(event) => event,
@@ -128,7 +130,7 @@ impl<A: Automaton + ?Sized> Case<'_, A> {
             return Vec::new();
         }
         if proof.iter().all(|&id| self.effect(id).is_none()) {
-            let mut trials = Trials::new(self.automaton, self.deadline);
+            let mut trials = Trials::new(self.automaton, self.budget);
             let mut helpers = trials.helpers(self.calls, proof);
             helpers.sort_unstable();
             return helpers;
@@ -167,14 +169,14 @@ fn up_to(calls: &[Call], event: EventPosition) -> Vec<Call> {
 struct Trials<'a, A: ?Sized> {
     automaton: &'a mut A,
     left: u64,
-    deadline: Option<Instant>,
+    budget: &'a Budget,
     /// Whether some trial since the last success did not tell.
     gave_up: bool,
 }
 
 impl<'a, A: Automaton + ?Sized> Trials<'a, A> {
-    fn new(automaton: &'a mut A, deadline: Option<Instant>) -> Self {
-        Trials { automaton, left: TRIALS, deadline, gave_up: false }
+    fn new(automaton: &'a mut A, budget: &'a Budget) -> Self {
+        Trials { automaton, left: TRIALS, budget, gave_up: false }
     }
 
     /// Whether no order is legal with only these calls bound, from any of these states.
@@ -191,11 +193,15 @@ impl<'a, A: Automaton + ?Sized> Trials<'a, A> {
     }
 
     fn search(&mut self, calls: &[Call], from: &[State]) -> Searched {
-        let budget = Budget { deadline: self.deadline, ..Budget::of_configurations(TRIAL.min(self.left)) };
+        // What the trials before remember is worth less than the room that it takes.
+        if self.budget.bytes.is_some_and(|bytes| self.automaton.bytes() > bytes / 2) {
+            self.automaton.forget();
+        }
+        let budget = Budget { configurations: TRIAL.min(self.left), ..*self.budget };
         let searched = search(calls, from, self.automaton, &budget);
         // To walk through sixteen calls costs about as much as to remember a configuration.
         self.left -= (searched.visited + calls.len() as u64 / 16).min(self.left);
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.left = 0;
         }
         match searched.found {

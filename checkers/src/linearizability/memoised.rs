@@ -7,7 +7,7 @@ use crate::History;
 use crate::history::{NEVER, Outcome};
 use crate::model::{Call as ModelCall, DoesNotFit, Model};
 
-use super::automaton::{Automaton, Call, Class, State};
+use super::automaton::{Automaton, Call, Class, State, table_bytes};
 use super::object::Object;
 
 /// The operations of a history as calls of a model.
@@ -62,8 +62,7 @@ impl<'a, M: Model> Modelled<'a, M> {
 
     /// An automaton for one object.
     pub fn automaton(&self) -> Memoised<'_, M> {
-        let mut states = IndexSet::default();
-        states.insert(self.model.initial());
+        let states = IndexSet::from_iter([self.model.initial()]);
         Memoised { modelled: self, states, steps: FxHashMap::default(), heap: 0 }
     }
 }
@@ -88,9 +87,10 @@ impl<M: Model> Automaton for Memoised<'_, M> {
         }
         let next = self.modelled.model.step(&self.states[state as usize], self.modelled.calls[class as usize]);
         let next = next.map(|next| {
-            let heap = self.modelled.model.heap_bytes(&next) as u64;
             let (at, is_new) = self.states.insert_full(next);
-            self.heap += if is_new { heap } else { 0 };
+            if is_new {
+                self.heap += (self.modelled.model.heap_bytes(&self.states[at]) + ALLOCATION) as u64;
+            }
             at as State
         });
         self.steps.insert((state, class), next);
@@ -107,13 +107,21 @@ impl<M: Model> Automaton for Memoised<'_, M> {
         calls
     }
 
+    fn forget(&mut self) {
+        *self = self.modelled.automaton();
+    }
+
     fn bytes(&self) -> u64 {
-        let states = self.states.capacity() * (size_of::<M::State>() + 16);
-        let steps = self.steps.capacity() * (size_of::<((State, Class), Option<State>)>() + 1);
-        self.heap + (states + steps) as u64
+        // An index set is a list of entries with their hashes, and a table of places in it.
+        let states = table_bytes(self.states.len(), self.states.capacity(), size_of::<M::State>() + 16);
+        let step = size_of::<((State, Class), Option<State>)>();
+        self.heap + states + table_bytes(self.steps.len(), self.steps.capacity(), step)
     }
 
     fn describe(&self, state: State) -> String {
         self.modelled.model.describe(&self.states[state as usize])
     }
 }
+
+/// What the allocator adds to what a state holds beyond its own size, in bytes.
+const ALLOCATION: usize = 16;

@@ -76,7 +76,7 @@ impl Judged<'_> {
             return None;
         }
         let (calls, mut automaton) = self.register.calls();
-        let budget = Budget { deadline: self.budget.deadline, ..Budget::of_configurations(4 * accesses as u64) };
+        let budget = Budget { configurations: 4 * accesses as u64, ..*self.budget };
         match search(&calls, &[automaton.initial()], &mut automaton, &budget).found {
             Found::Order => Some(Finding::Legal),
             Found::NoOrder { deepest } => Some(Finding::Illegal(vec![self.explain(Suspects::UpTo(deepest))])),
@@ -96,7 +96,7 @@ impl Judged<'_> {
             calls: &calls,
             automaton: &mut automaton,
             writers: &writers,
-            deadline: self.budget.deadline,
+            budget: self.budget,
         };
         case.explain(suspects)
     }

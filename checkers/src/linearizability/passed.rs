@@ -2,9 +2,9 @@
 //!
 //! One configuration is *as free* as another of the same event and state if every order from the other on gives one from this on:
 //! * what only observes, and has been seen to be right in the other, has been so in this;
-//! * operations that must take effect, and are no writes, have taken effect in both or in neither;
+//! * operations that must take effect, and cannot be absorbed, have taken effect in both or in neither;
 //! * optional operations that have taken effect in this have done so in the other: the order of the other just does not use them;
-//! * each write is *absorbed* in this, so that it may still take effect or not, or stands as it does in the other.
+//! * each write, or change of a string, is *absorbed* in this, so that it may still take effect or not, or stands as it does in the other.
 //!
 //! So an order from the other on, without what has taken effect there already, is one from this on that has no more steps. The shortest order
 //! from any configuration that was passed over could be begun from one that was visited: nothing is lost.

@@ -29,7 +29,14 @@
 //! A search that has come to [`COUNTED`] configurations counts whether there can be an order at all, and then at some
 //! configurations whether one can follow (`entries.rs`).
 //!
-//! Of other objects than registers nothing is known but what their operations do in each state: for them, observers go first and equals in
+//! Of strings that grow, a put begins anew, and absorbs what is open as a write does. All states that are the beginning of no string that was shown
+//! are one, *unseen*:
+//! * **Nothing unseen in advance.** An operation that leads to it takes effect when it must, and not if it is absorbed. In any order in which it
+//!   comes earlier, or at all, nobody is shown anything until the next put: it can be moved back until it closes or just before that, and
+//!   the state that is there without it allows all that this one does.
+//! * **No way back.** A string is not changed to one that cannot grow to what a get must show, while no put is left that could come before.
+//!
+//! Of other objects nothing is known but what their operations do in each state: for these, observers go first and equals in
 //! turn.
 
 use std::time::Instant;
@@ -37,7 +44,7 @@ use std::time::Instant;
 use crate::history::EventPosition;
 use crate::verdict::Budget;
 
-use super::automaton::{Automaton, Call, Effect, State};
+use super::automaton::{Automaton, Call, Effect, Growth, State};
 use super::entries::{self, Pending};
 use super::passed::Passed;
 use super::slots::Slots;
@@ -90,8 +97,11 @@ pub(super) fn search<A: Automaton + ?Sized>(
 /// After so many configurations it pays to count. In tests that is at once, and only a little is looked at.
 const COUNTED: usize = if cfg!(test) { 1 } else { 500 };
 
+/// So many events ahead is looked for what is needed next.
+const AHEAD: usize = 64;
+
 /// From then on, some configurations are counted, with so many events that follow, and looking at about so many operations.
-const AHEAD: usize = if cfg!(test) { 5 } else { 64 };
+const COUNTED_AHEAD: usize = if cfg!(test) { 5 } else { 64 };
 const COUNTED_EACH: usize = 1 << 15;
 
 /// For so many configurations at most none is counted.
@@ -135,7 +145,7 @@ struct Search<'a, S, A: ?Sized> {
     /// The choices of all frames, those of the last one on top, the best on top of them.
     choices: Vec<Choice>,
     enablers: Vec<Choice>,
-    /// The last completion for which a value had to stay.
+    /// The last completion for which a value had to stay, or a string could not be changed.
     blamed: EventPosition,
     /// For each lane of equals, in this branching: the open call that goes first.
     first_of_lane: Vec<(u32, u32)>,
@@ -223,7 +233,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             }
             let member = &self.timeline.members[choice.member as usize];
             taken.insert(member.slot);
-            if member.is_write() {
+            if member.begins_anew() {
                 absorbed.insert_all(&self.cursor.writes);
             }
             if changed {
@@ -247,12 +257,12 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let cursor = &self.cursor;
         let events = &self.timeline.events[cursor.event..];
         // What closes later may have seen what begins later.
-        let end = events.get(AHEAD).map_or(EventPosition::MAX, |event| event.position);
+        let end = events.get(COUNTED_AHEAD).map_or(EventPosition::MAX, |event| event.position);
         let open = cursor.observers.without(taken).chain(cursor.movers.without(taken)).map(|slot| {
             let open = pending(cursor.member(slot).1, 0)?;
             Some(Pending { must: open.must && !absorbed.has(slot), ..open })
         });
-        let coming = events.iter().take(AHEAD).filter(|event| event.opens);
+        let coming = events.iter().take(COUNTED_AHEAD).filter(|event| event.opens);
         let coming = coming.map(|event| pending(&self.timeline.members[event.member as usize], event.position));
         let all =
             open.chain(coming).map(|pending| pending.map(|it| Pending { must: it.must && it.closed < end, ..it }));
@@ -272,24 +282,17 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         if self.frames.is_empty() { None } else { self.choices.pop() }
     }
 
-    /// What of the budget has run out, if anything. Looks at the clock and at memory now and then.
+    /// What of the budget has run out, if anything. Looks at the clock now and then.
     fn spent(&self) -> Option<Spent> {
         let visited = self.passed.len() as u64;
         if visited > self.budget.configurations {
             return Some(Spent::Configurations(self.budget.configurations));
         }
-        // Few states may hold much.
-        let limit = self.budget.bytes.unwrap_or(u64::MAX);
-        if self.automaton.bytes() > limit {
+        if let Some(limit) = self.budget.bytes.filter(|limit| self.bytes() > *limit) {
             return Some(Spent::Bytes(limit));
         }
-        if !visited.is_multiple_of(16) {
-            return None;
-        }
-        if self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Some(Spent::Time);
-        }
-        (self.bytes() > limit).then_some(Spent::Bytes(limit))
+        let is_late = || self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        (visited.is_multiple_of(16) && is_late()).then_some(Spent::Time)
     }
 
     /// How much memory all of it takes.
@@ -363,15 +366,15 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         let demanded = &self.timeline.members[event.member as usize];
         let choices = self.choices.len();
         let stays = self.timeline.must_stay(state, event.position);
-        self.blamed = self.blamed.max(stays.unwrap_or(0));
+        let mut blamed = self.blamed.max(stays.unwrap_or(0));
 
         self.note_wanted(&taken);
-        self.note_first_of_lanes(&taken);
+        self.note_first_of_lanes(&taken, &absorbed);
         let nothing_to_absorb = self.cursor.writes.without(&absorbed).all(|slot| taken.has(slot));
         let mut enablers = std::mem::take(&mut self.enablers);
         for slot in self.cursor.movers.without(&taken) {
             let (at, member) = self.cursor.member(slot);
-            if at == event.member || self.first_of_lane[lane(member)] != (self.branching, at) {
+            if at == event.member || self.first_of_lane[lane(member, &absorbed)] != (self.branching, at) {
                 continue;
             }
             if let Some(Effect::Write(value)) = member.effect
@@ -382,6 +385,13 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             let Some(next) = self.automaton.step(state, member.class) else { continue };
             if stays.is_some() && next != state {
                 continue;
+            }
+            if member.growth.is_some() {
+                let too_late = self.no_way_back(&taken, at, next);
+                blamed = blamed.max(too_late.unwrap_or(0));
+                if too_late.is_some() || self.automaton.is_unseen(next) {
+                    continue;
+                }
             }
             let choice = Choice { member: at, next };
             if !demanded.is_write() && self.automaton.step(next, demanded.class).is_some() {
@@ -399,8 +409,18 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.choices.append(&mut enablers);
         self.enablers = enablers;
         let next = self.automaton.step(state, demanded.class).filter(|&next| next == state || stays.is_none());
-        let takes_effect = next.map(|next| Choice { member: event.member, next });
         let may_pass = !demanded.must || absorbed.has(demanded.slot);
+        let next = next.filter(|&next| match demanded.growth {
+            None => true,
+            Some(_) if may_pass && self.automaton.is_unseen(next) => false,
+            Some(_) => {
+                let too_late = self.no_way_back(&taken, event.member, next);
+                blamed = blamed.max(too_late.unwrap_or(0));
+                too_late.is_none()
+            }
+        });
+        self.blamed = blamed;
+        let takes_effect = next.map(|next| Choice { member: event.member, next });
         let passes = may_pass.then_some(Choice { member: PASSES, next: state });
         if takes_effect.is_some_and(|choice| self.is_next_need(&taken, choice.next)) {
             self.choices.extend(passes.into_iter().chain(takes_effect));
@@ -430,11 +450,37 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
         self.wanted.get(value as usize) == Some(&self.branching)
     }
 
+    /// If some get must show what a string cannot grow to any more, once a call has changed it to this one, and no put can come before: the
+    /// completion of the get.
+    fn no_way_back(&self, taken: &S, by: u32, string: State) -> Option<EventPosition> {
+        let begins_anew = |slot| {
+            let (at, member) = self.cursor.member(slot);
+            at != by && member.growth == Some(Growth::Anew)
+        };
+        if self.cursor.movers.without(taken).any(begins_anew) {
+            return None;
+        }
+        for event in self.timeline.events[self.cursor.event..].iter().take(AHEAD) {
+            let member = &self.timeline.members[event.member as usize];
+            if event.opens && member.growth == Some(Growth::Anew) {
+                return None;
+            }
+            if event.opens || !member.observes || !member.must {
+                continue;
+            }
+            let has_taken_effect = self.cursor.member(member.slot).0 == event.member && taken.has(member.slot);
+            if !has_taken_effect && !self.automaton.may_grow_to(string, member.class) {
+                return Some(event.position);
+            }
+        }
+        None
+    }
+
     /// Notes which of equal open operations goes first: the one that closes first, then the one that was invoked first.
-    fn note_first_of_lanes(&mut self, taken: &S) {
+    fn note_first_of_lanes(&mut self, taken: &S, absorbed: &S) {
         for slot in self.cursor.movers.without(taken) {
             let (at, member) = self.cursor.member(slot);
-            let first = &mut self.first_of_lane[lane(member)];
+            let first = &mut self.first_of_lane[lane(member, absorbed)];
             let closed = |at: u32| (self.timeline.members[at as usize].closed, at);
             if first.0 != self.branching || closed(at) < closed(first.1) {
                 *first = (self.branching, at);
@@ -445,7 +491,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     /// Whether the operation that closes next, of those that still need a value, needs this one.
     fn is_next_need(&self, taken: &S, value: State) -> bool {
         let now = self.timeline.events[self.cursor.event].position;
-        for event in self.timeline.events[self.cursor.event + 1..].iter().take(64).filter(|event| !event.opens) {
+        for event in self.timeline.events[self.cursor.event + 1..].iter().take(AHEAD).filter(|event| !event.opens) {
             let member = &self.timeline.members[event.member as usize];
             let Some(need) = member.effect.and_then(Effect::needs).filter(|_| member.must) else { continue };
             let is_open = self.cursor.member(member.slot).0 == event.member && event.position > now;
@@ -457,9 +503,10 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     }
 }
 
-/// Equals share a lane; those that may let their time pass have lanes of their own.
-fn lane(member: &Member) -> usize {
-    let may_pass = !member.must && member.closed != crate::history::NEVER;
+/// Equals share a lane; those that may let their time pass have lanes of their own. What changes a string may do so once it is absorbed.
+fn lane<S: Slots>(member: &Member, absorbed: &S) -> usize {
+    let is_absorbed = member.growth.is_some() && absorbed.has(member.slot);
+    let may_pass = (!member.must && member.closed != crate::history::NEVER) || is_absorbed;
     member.class as usize * 2 + usize::from(may_pass)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::history::{EventPosition, NEVER};
 
-use super::automaton::{Automaton, Call, Class, Effect, State};
+use super::automaton::{Automaton, Call, Class, Effect, Growth, State};
 use super::slots::Slots;
 
 /// A call, with its place in the sets.
@@ -14,12 +14,24 @@ pub(super) struct Member {
     /// Whether it never changes a state.
     pub observes: bool,
     pub effect: Option<Effect>,
+    pub growth: Option<Growth>,
 }
 
 impl Member {
     /// Whether it may take effect in any state, and what it leaves does not depend on it.
     pub fn is_write(&self) -> bool {
         matches!(self.effect, Some(Effect::Write(_)))
+    }
+
+    /// Whether nobody sees what was there before, once it has taken effect.
+    pub fn begins_anew(&self) -> bool {
+        self.is_write() || self.growth == Some(Growth::Anew)
+    }
+
+    /// Whether it can be put just before an operation that begins anew, and is then not seen by anybody. Optional ones that change a string
+    /// need not be put anywhere.
+    fn is_absorbable(&self) -> bool {
+        self.is_write() || (self.growth.is_some() && self.must)
     }
 }
 
@@ -97,6 +109,7 @@ impl Timeline {
                 must: call.must,
                 observes: automaton.observes(call.class),
                 effect,
+                growth: automaton.growth(call.class),
             });
             timeline.events.push(Event { position: call.invoked, member: at as u32, opens: true });
         }
@@ -156,7 +169,7 @@ pub(super) struct Cursor<'t, S> {
     pub observers: S,
     /// The other open calls.
     pub movers: S,
-    /// Those of the movers that are writes.
+    /// Those of the movers that others can absorb: writes, and what changes a string.
     pub writes: S,
     /// Those of the movers that are no writes and must take effect.
     pub bound: S,
@@ -206,7 +219,7 @@ impl<'t, S: Slots> Cursor<'t, S> {
         if open {
             kind.insert(slot);
             self.member_at[slot as usize] = at;
-            if member.is_write() {
+            if member.is_absorbable() {
                 self.writes.insert(slot);
             } else if member.must && !member.observes {
                 self.bound.insert(slot);

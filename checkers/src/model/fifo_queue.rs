@@ -53,7 +53,7 @@ impl Model for FifoQueue {
     }
 
     fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.capacity() * size_of::<Value>()
+        state.iter().map(|element| size_of::<Value>() + element.heap_bytes()).sum()
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {

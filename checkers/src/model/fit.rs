@@ -43,7 +43,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// The candidates for a history without keys, the plainest first.
-const PLAIN: [ModelName; 9] = [
+const PLAIN: [ModelName; 10] = [
     ModelName::Register,
     ModelName::CasRegister,
     ModelName::Mutex,
@@ -51,17 +51,19 @@ const PLAIN: [ModelName; 9] = [
     ModelName::MultiRegister,
     ModelName::FifoQueue,
     ModelName::Stack,
+    ModelName::PriorityQueue,
     ModelName::Set,
     ModelName::Counter,
 ];
 
 /// The candidates for a history with keys.
-const KEYED: [ModelName; 7] = [
+const KEYED: [ModelName; 8] = [
     ModelName::Kv,
     ModelName::StringKv,
     ModelName::Mutex,
     ModelName::FifoQueue,
     ModelName::Stack,
+    ModelName::PriorityQueue,
     ModelName::Set,
     ModelName::Counter,
 ];
@@ -144,6 +146,7 @@ mod tests {
     fn functions_tell_the_model() {
         assert_eq!(fitted(&[("enqueue", "1"), ("dequeue", "1")]), Ok(ModelName::FifoQueue));
         assert_eq!(fitted(&[("push", "1"), ("pop", "null")]), Ok(ModelName::Stack));
+        assert_eq!(fitted(&[("insert", "3"), ("delete-min", "3")]), Ok(ModelName::PriorityQueue));
         assert_eq!(fitted(&[("acquire", "null"), ("release", "null")]), Ok(ModelName::Mutex));
         assert_eq!(fitted(&[("increment", "null"), ("read", "1")]), Ok(ModelName::Counter));
         assert_eq!(fitted(&[("remove", "1"), ("contains", "true")]), Ok(ModelName::Set));

@@ -49,7 +49,10 @@ impl Model for MultiRegister {
     }
 
     fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.capacity() * size_of::<(Value, Value)>()
+        let pair = |(register, value): &(Value, Value)| {
+            size_of::<(Value, Value)>() + register.heap_bytes() + value.heap_bytes()
+        };
+        state.iter().map(pair).sum()
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {

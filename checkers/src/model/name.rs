@@ -28,12 +28,16 @@ pub enum ModelName {
     FencedMutex,
     /// A reentrant mutex with tokens: acquiring it again answers the same token.
     ReentrantFencedMutex,
+    /// Permits with `acquire` and `release`, whoever releases them.
+    Semaphore,
     /// A queue, first in, first out, with `enqueue` and `dequeue`.
     FifoQueue,
     /// A queue that gives its elements in any order.
     UnorderedQueue,
     /// A stack with `push` and `pop`.
     Stack,
+    /// A queue with `insert`, whose `delete-min` takes the least element, and `delete-max` the greatest.
+    PriorityQueue,
     /// A set with `add`, `remove`, `contains` and `read`.
     Set,
     /// A counter with `add`, `increment`, `decrement` and `read`.
@@ -42,7 +46,7 @@ pub enum ModelName {
 
 impl ModelName {
     /// All of them, in the order in which they are listed.
-    pub const ALL: [ModelName; 15] = [
+    pub const ALL: [ModelName; 17] = [
         ModelName::Register,
         ModelName::CasRegister,
         ModelName::Kv,
@@ -53,9 +57,11 @@ impl ModelName {
         ModelName::ReentrantMutex,
         ModelName::FencedMutex,
         ModelName::ReentrantFencedMutex,
+        ModelName::Semaphore,
         ModelName::FifoQueue,
         ModelName::UnorderedQueue,
         ModelName::Stack,
+        ModelName::PriorityQueue,
         ModelName::Set,
         ModelName::Counter,
     ];
@@ -73,9 +79,11 @@ impl ModelName {
             ModelName::ReentrantMutex => "reentrant-mutex",
             ModelName::FencedMutex => "fenced-mutex",
             ModelName::ReentrantFencedMutex => "reentrant-fenced-mutex",
+            ModelName::Semaphore => "semaphore",
             ModelName::FifoQueue => "fifo-queue",
             ModelName::UnorderedQueue => "unordered-queue",
             ModelName::Stack => "stack",
+            ModelName::PriorityQueue => "priority-queue",
             ModelName::Set => "set",
             ModelName::Counter => "counter",
         }
@@ -94,9 +102,11 @@ impl ModelName {
             ModelName::ReentrantMutex => "a lock that its holder may acquire again: acquire, release",
             ModelName::FencedMutex => "a lock of one holder whose acquire answers a growing token: acquire, release",
             ModelName::ReentrantFencedMutex => "a reentrant lock, one token for each hold: acquire, release",
+            ModelName::Semaphore => "permits, as many as --initial says, or 1: acquire n, release n (nil: one)",
             ModelName::FifoQueue => "a queue, first in, first out: enqueue, dequeue (nil: it was empty)",
             ModelName::UnorderedQueue => "a queue in any order: enqueue, dequeue (nil: it was empty)",
             ModelName::Stack => "a stack: push, pop (nil: it was empty)",
+            ModelName::PriorityQueue => "a queue of numbers: insert, delete-min, delete-max (nil: it was empty)",
             ModelName::Set => "a set: add, remove, contains (true or false), read (all elements)",
             ModelName::Counter => "a counter: add, increment, decrement (nil: by one), read",
         }
@@ -121,9 +131,11 @@ impl ModelName {
             | ModelName::OwnerMutex
             | ModelName::ReentrantMutex
             | ModelName::FencedMutex
-            | ModelName::ReentrantFencedMutex => &["acquire", "release"],
+            | ModelName::ReentrantFencedMutex
+            | ModelName::Semaphore => &["acquire", "release"],
             ModelName::FifoQueue | ModelName::UnorderedQueue => &["enqueue", "dequeue"],
             ModelName::Stack => &["push", "pop"],
+            ModelName::PriorityQueue => &["insert", "delete-min", "delete-max"],
             ModelName::Set => &["add", "remove", "contains", "read"],
             ModelName::Counter => &["add", "increment", "decrement", "read"],
         }

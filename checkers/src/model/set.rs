@@ -83,7 +83,7 @@ impl Model for Set {
     }
 
     fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.len() * 2 * size_of::<Value>()
+        state.iter().map(|element| 2 * size_of::<Value>() + element.heap_bytes()).sum()
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {

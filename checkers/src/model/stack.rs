@@ -1,7 +1,10 @@
 //! A stack: last in, first out.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+
+use rustc_hash::FxHasher;
 
 use crate::history::Value;
 
@@ -13,46 +16,40 @@ use super::{Call, Model};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stack;
 
-/// The elements of a stack. Stacks with the same elements below share them, so that a push costs the same whatever is there already.
-#[derive(Clone, Debug, Default)]
-pub struct Pile(Option<Rc<Cell>>);
+/// The elements of a stack. Stacks that have their lower elements in common share them, so that to push, to pop and to copy take constant
+/// time and memory; so does to compare stacks that grew out of the same ones.
+#[derive(Clone, Default)]
+pub struct Pile(Option<Rc<Layer>>);
 
-#[derive(Debug)]
-struct Cell {
+struct Layer {
     top: Value,
     below: Pile,
-    /// Of this element and of all below.
+    /// Of all elements.
     hash: u64,
 }
 
 impl Pile {
-    fn with(&self, top: &Value) -> Pile {
-        let mut hasher = rustc_hash::FxHasher::default();
-        self.hash(&mut hasher);
-        top.hash(&mut hasher);
-        Pile(Some(Rc::new(Cell { top: top.clone(), below: self.clone(), hash: hasher.finish() })))
+    fn push(&self, top: &Value) -> Pile {
+        let mut hasher = FxHasher::default();
+        (top, self).hash(&mut hasher);
+        Pile(Some(Rc::new(Layer { top: top.clone(), below: self.clone(), hash: hasher.finish() })))
     }
 
-    /// The elements from the top down.
+    /// From the top on.
     fn elements(&self) -> impl Iterator<Item = &Value> {
-        let mut next = self;
-        std::iter::from_fn(move || {
-            let cell = next.0.as_deref()?;
-            next = &cell.below;
-            Some(&cell.top)
-        })
+        std::iter::successors(self.0.as_deref(), |layer| layer.below.0.as_deref()).map(|layer| &layer.top)
     }
 }
 
 impl PartialEq for Pile {
     fn eq(&self, other: &Pile) -> bool {
-        let (mut one, mut other) = (self, other);
+        let (mut one, mut other) = (&self.0, &other.0);
         loop {
-            match (&one.0, &other.0) {
+            match (one, other) {
                 (None, None) => return true,
-                (Some(here), Some(there)) if Rc::ptr_eq(here, there) => return true,
-                (Some(here), Some(there)) if here.hash == there.hash && here.top == there.top => {
-                    (one, other) = (&here.below, &there.below);
+                (Some(this), Some(that)) if Rc::ptr_eq(this, that) => return true,
+                (Some(this), Some(that)) if this.hash == that.hash && this.top == that.top => {
+                    (one, other) = (&this.below.0, &that.below.0);
                 }
                 _ => return false,
             }
@@ -63,17 +60,23 @@ impl PartialEq for Pile {
 impl Eq for Pile {}
 
 impl Hash for Pile {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.as_ref().map_or(0, |cell| cell.hash));
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.0.as_ref().map_or(0, |layer| layer.hash));
     }
 }
 
-/// One by one: a pile that drops what is below it, and so on, would need as many calls as it has elements.
+impl fmt::Debug for Pile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.elements()).finish()
+    }
+}
+
+/// Layer by layer: a tall stack would fill the call stack.
 impl Drop for Pile {
     fn drop(&mut self) {
-        let mut next = self.0.take();
-        while let Some(mut cell) = next.and_then(Rc::into_inner) {
-            next = cell.below.0.take();
+        let mut rest = self.0.take();
+        while let Some(mut layer) = rest.and_then(Rc::into_inner) {
+            rest = layer.below.0.take();
         }
     }
 }
@@ -87,11 +90,11 @@ impl Model for Stack {
 
     fn step(&self, state: &Pile, call: Call<'_>) -> Option<Pile> {
         match (call.function, call.result, &state.0) {
-            ("push", _, _) => Some(state.with(call.argument)),
+            ("push", ..) => Some(state.push(call.argument)),
             ("pop", None, None) => Some(Pile::default()),
-            ("pop", None, Some(cell)) => Some(cell.below.clone()),
+            ("pop", None, Some(layer)) => Some(layer.below.clone()),
             ("pop", Some(answer), None) => is_empty_answer(answer).then(Pile::default),
-            ("pop", Some(answer), Some(cell)) => (*answer == cell.top).then(|| cell.below.clone()),
+            ("pop", Some(answer), Some(layer)) => (*answer == layer.top).then(|| layer.below.clone()),
             _ => None,
         }
     }
@@ -102,9 +105,10 @@ impl Model for Stack {
         Value::List(elements.into_boxed_slice()).to_string()
     }
 
-    fn heap_bytes(&self, _state: &Pile) -> usize {
-        // Its top element: what is below belongs to another state. An `Rc` counts twice.
-        size_of::<Cell>() + 2 * size_of::<usize>()
+    /// Of the top layer: those below belong to other states.
+    fn heap_bytes(&self, state: &Pile) -> usize {
+        // Two counts of references, and what the allocator adds.
+        state.0.as_ref().map_or(0, |layer| size_of::<Layer>() + 32 + layer.top.heap_bytes())
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {
@@ -121,10 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn piles_are_equal_by_their_elements_and_fall_apart_without_deep_calls() {
-        let pile = |count: i64| (0..count).fold(Pile::default(), |pile, element| pile.with(&Value::Int(element)));
-        assert_eq!(pile(1_000_000), pile(1_000_000));
-        assert_ne!(pile(999), pile(1_000));
-        assert_eq!(Stack.describe(&pile(3)), "[0 1 2]");
+    fn stacks_are_equal_by_their_elements_and_tall_ones_are_let_go() {
+        let pile = |heights: std::ops::Range<i64>| {
+            heights.fold(Pile::default(), |pile, element| pile.push(&Value::Int(element)))
+        };
+        assert_eq!(pile(0..3), pile(0..3));
+        assert_ne!(pile(0..3), pile(0..4));
+        assert_ne!(pile(0..3), pile(1..4));
+        assert_eq!(Stack.describe(&pile(0..3)), "[0 1 2]");
+        assert_eq!(pile(0..1_000_000), pile(0..1_000_000));
     }
 }

@@ -55,7 +55,7 @@ impl Model for UnorderedQueue {
     }
 
     fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.capacity() * size_of::<(u32, Value)>()
+        state.iter().map(|(_, element)| size_of::<(u32, Value)>() + element.heap_bytes()).sum()
     }
 
     fn refuses(&self, call: Call<'_>) -> Option<String> {

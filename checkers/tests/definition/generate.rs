@@ -128,15 +128,25 @@ fn invocation(shape: Shape, chance: &mut Chance, fresh: &mut i64) -> (&'static s
             let puts = if shape.operations < LONG { 5 } else { 4 + chance.below(2) };
             functions[usize::from(chance.below(9) >= puts)]
         }
+        ModelName::PriorityQueue if chance.below(9) < 4 + u64::from(shape.operations < LONG) => "insert",
+        ModelName::PriorityQueue => functions[1 + chance.below(functions.len() as u64 - 1) as usize],
         ModelName::Set if shape.operations >= LONG && chance.below(500) > 0 => "add",
         _ => functions[chance.below(functions.len() as u64) as usize],
     };
     let mut value = |chance: &mut Chance| {
         *fresh += 1;
-        if shape.distinct { *fresh } else { chance.below(3) as i64 }
+        match shape.model {
+            // Priorities do not come in their order.
+            ModelName::PriorityQueue if shape.distinct => *fresh * 7_919 % 10_007,
+            _ if shape.distinct => *fresh,
+            // Some begin with another, or are made of others.
+            ModelName::StringKv => [1, 2, 12, 21, 11][chance.below(5) as usize],
+            _ => chance.below(3) as i64,
+        }
     };
     let argument = match (shape.model, function) {
-        (_, "read" | "get" | "dequeue" | "pop" | "acquire" | "release") => vec![],
+        (ModelName::Semaphore, _) => vec![vec![], vec![1], vec![2]].swap_remove(chance.below(3) as usize),
+        (_, "read" | "get" | "dequeue" | "pop" | "delete-min" | "delete-max" | "acquire" | "release") => vec![],
         (_, "cas") => vec![value(chance), value(chance)],
         (ModelName::MultiRegister, _) => (0..=chance.below(2))
             .flat_map(|_| [chance.below(2) as i64, chance.below(2) as i64, chance.below(3) as i64])
@@ -188,9 +198,13 @@ fn take_effect_in_place(shape: Shape, op: &mut Op, state: &mut State, chance: &m
         return;
     }
     match op.function {
-        "enqueue" | "push" | "add" => state.push(op.argument[0]),
+        "enqueue" | "push" | "add" | "insert" => state.push(op.argument[0]),
         "read" => op.answer = state.clone(),
         "pop" => op.answer.extend(state.pop()),
+        "delete-min" => {
+            let least = (0..state.len()).min_by_key(|at| state[*at]);
+            op.answer.extend(least.map(|at| state.swap_remove(at)));
+        }
         "dequeue" if state.is_empty() => {}
         "dequeue" if shape.model == ModelName::FifoQueue => op.answer.push(state.remove(0)),
         "dequeue" => op.answer.push(state.swap_remove(chance.below(state.len() as u64) as usize)),
@@ -217,6 +231,8 @@ fn answer(shape: Shape, op: &Op, state: &State, next: &State, chance: &mut Chanc
     match (shape.model, op.function) {
         (Set, "read") | (_, "read" | "get") => state.clone(),
         (FifoQueue, "dequeue") => state.first().copied().into_iter().collect(),
+        (PriorityQueue, "delete-min") => state.first().copied().into_iter().collect(),
+        (PriorityQueue, "delete-max") => state.last().copied().into_iter().collect(),
         (Stack, "pop") => state.last().copied().into_iter().collect(),
         (UnorderedQueue, "dequeue") => {
             let mut left = next.clone();
@@ -295,11 +311,16 @@ fn spoil(shape: Shape, ops: &mut [Op], chance: &mut Chance) {
         (StringKv, "get") => {
             op.answer.pop();
         }
-        (FifoQueue | UnorderedQueue, "dequeue") | (Stack, "pop") if small == 0 => op.answer.clear(),
+        (PriorityQueue, "insert") => {}
+        (FifoQueue | UnorderedQueue, "dequeue") | (PriorityQueue, _) | (Stack, "pop") if small == 0 => {
+            op.answer.clear()
+        }
+        (PriorityQueue, _) if shape.distinct => op.answer = vec![small * 7_919 % 10_007],
+        (PriorityQueue, _) => op.answer = vec![small],
         (FifoQueue | UnorderedQueue, "dequeue") | (Stack, "pop") => op.answer = vec![small],
         (_, "read") | (FencedMutex | ReentrantFencedMutex, "acquire") => op.answer = vec![small],
         // A lock that seems to have been got, or let go.
-        (Mutex | OwnerMutex | ReentrantMutex | FencedMutex | ReentrantFencedMutex, _) => {
+        (Semaphore | Mutex | OwnerMutex | ReentrantMutex | FencedMutex | ReentrantFencedMutex, _) => {
             if op.outcome == Outcome::Fail {
                 op.outcome = Outcome::Ok;
             } else if op.outcome == Outcome::Ok {

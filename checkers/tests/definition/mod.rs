@@ -13,7 +13,7 @@ use shakedown_checkers::history::{Event, EventType, HistoryBuilder, NEVER, Proce
 use shakedown_checkers::{History, ModelName, Outcome, Value};
 
 pub use generate::{Shape, generate, long};
-pub use sequential::{State, initial, successors};
+pub use sequential::{PERMITS, State, initial, successors};
 
 /// An operation. What the numbers mean depends on the model: see `value`.
 #[derive(Clone, Debug, PartialEq, Eq)]

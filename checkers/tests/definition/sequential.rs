@@ -11,12 +11,16 @@ pub type State = Vec<i64>;
 /// Greater than every token of a generated history, and as far below as there may be operations.
 const TOKENS: std::ops::Range<i64> = -10..30;
 
+/// How many permits a semaphore has.
+pub const PERMITS: i64 = 2;
+
 pub fn initial(model: ModelName) -> State {
     use ModelName::*;
     match model {
         // Holder (-1: nobody), how often, the last token, the token of this hold.
         OwnerMutex | ReentrantMutex | FencedMutex | ReentrantFencedMutex => vec![-1, 0, -100, -100],
         Counter | Mutex => vec![0],
+        Semaphore => vec![PERMITS],
         _ => Vec::new(),
     }
 }
@@ -30,11 +34,16 @@ pub fn successors(model: ModelName, state: &State, op: &Op) -> Vec<State> {
         (Register | CasRegister | Kv, "write") => vec![op.argument.clone()],
         (CasRegister | Kv, "cas") => unless(*state != op.argument[..1], op.argument[1..].to_vec()),
         (StringKv, "get") => unless(answer.is_some_and(|answer| answer != state), state.clone()),
-        (StringKv, "put") => vec![op.argument.clone()],
-        (StringKv, "append") => vec![[&state[..], &op.argument].concat()],
+        (StringKv, "put") => vec![digits(&op.argument)],
+        (StringKv, "append") => vec![[&state[..], &digits(&op.argument)].concat()],
         (MultiRegister, _) => transaction(state, op).into_iter().collect(),
         (Mutex, "acquire") => unless(state[0] == 1, vec![1]),
         (Mutex, "release") => unless(state[0] == 0, vec![0]),
+        (Semaphore, function) => {
+            let permits = op.argument.first().copied().unwrap_or(1);
+            let left = if function == "acquire" { state[0] - permits } else { state[0] + permits };
+            unless(!(0..=PERMITS).contains(&left), vec![left])
+        }
         (OwnerMutex | ReentrantMutex | FencedMutex | ReentrantFencedMutex, _) => lock(model, state, op),
         (FifoQueue | UnorderedQueue, "enqueue") | (Stack, "push") => vec![[&state[..], &op.argument].concat()],
         (FifoQueue | UnorderedQueue | Stack, _) => {
@@ -58,6 +67,18 @@ pub fn successors(model: ModelName, state: &State, op: &Op) -> Vec<State> {
             }
             next
         }
+        (PriorityQueue, "insert") => {
+            let mut next = [&state[..], &op.argument].concat();
+            next.sort_unstable();
+            vec![next]
+        }
+        (PriorityQueue, function) => {
+            let at = if function == "delete-min" { 0 } else { state.len().saturating_sub(1) };
+            let there = state.get(at).copied();
+            let next =
+                state.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, element)| *element).collect();
+            unless(answer.is_some_and(|answer| answer.first().copied() != there), next)
+        }
         (Set, "read") => unless(answer.is_some_and(|answer| answer != state), state.clone()),
         (Set, function) => {
             let there = state.contains(&op.argument[0]);
@@ -78,6 +99,12 @@ pub fn successors(model: ModelName, state: &State, op: &Op) -> Vec<State> {
         }
         other => panic!("no such operation: {other:?}"),
     }
+}
+
+/// A text of numbers as its digits: what is shown does not tell where one number ends.
+fn digits(numbers: &[i64]) -> State {
+    let text: String = numbers.iter().map(i64::to_string).collect();
+    text.bytes().map(|digit| i64::from(digit - b'0')).collect()
 }
 
 /// Registers 0, 1, … as pairs; a register that was neither read nor written may hold anything.

@@ -175,6 +175,24 @@ pub(super) fn cover<'a>(
     Some(chain)
 }
 
+/// How it is known that an element was in.
+pub(super) fn was_in(history: &History, element: &Element, words: &Words) -> String {
+    let put = history.operation(element.put);
+    let until = match element.take.map(|take| history.operation(take)) {
+        Some(until) => {
+            format!("nobody began to {} before process {} did so {}", words.take, until.process(), began(until))
+        }
+        None => format!("nobody is known to have {}", words.taken),
+    };
+    format!(
+        "{}, which process {} had completed {} {}, {until}",
+        put.argument(),
+        put.process(),
+        words.putting,
+        ended(put)
+    )
+}
+
 /// A take that found nothing, with the elements that prevent it.
 pub(super) fn violation(
     history: &History,
@@ -188,25 +206,9 @@ pub(super) fn violation(
     let (from, to) = (take.invoked(), take.completed());
     let begun = takers.begun_before(to);
     let chain = cover(elements.elements.iter().filter(|element| begun == 0 || !element.stays()), from, to);
-    let told = |element: &&Element| {
-        let (put, until) = (history.operation(element.put), element.take.map(|take| history.operation(take)));
-        let until = match until {
-            Some(until) => {
-                format!("nobody began to {} before process {} did so {}", words.take, until.process(), began(until))
-            }
-            None => format!("nobody is known to have {}", words.taken),
-        };
-        format!(
-            "{}, which process {} had completed {} {}, {until}",
-            put.argument(),
-            put.process(),
-            words.putting,
-            ended(put)
-        )
-    };
     let (inside, sentence) = match &chain {
         Some(chain) => {
-            let elements: Vec<String> = chain.iter().take(3).map(told).collect();
+            let elements: Vec<String> = chain.iter().take(3).map(|element| was_in(history, element, words)).collect();
             let more =
                 if chain.len() > 3 { format!("; and so on with {} more", chain.len() - 3) } else { String::new() };
             let sentence = format!(

@@ -209,14 +209,7 @@ fn one_by_one<M: Model + Sync>(
         return None;
     }
     let writers = |_| Vec::new();
-    let case = Case {
-        history,
-        key: object.key,
-        calls: &among,
-        automaton: &mut automaton,
-        writers: &writers,
-        deadline: budget.deadline,
-    };
+    let case = Case { history, key: object.key, calls: &among, automaton: &mut automaton, writers: &writers, budget };
     let suspicions = vec![Suspicion { suspects: proof.clone(), among: operations.clone(), certain: true }];
     Some(case.explain(Suspects::These { suspicions, until }))
 }
