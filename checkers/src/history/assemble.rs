@@ -207,6 +207,10 @@ impl Assembly {
             },
             error: event.error.map(|error| *error),
         };
+        // Nearly always: an event in its place waits for nothing.
+        if self.order.is_in_place(self.history.next_position(), event.index) {
+            return self.admit_client(event, said.is_some(), place);
+        }
         self.take(event.index, Said::Client(event, said.is_some()), place)
     }
 
@@ -245,13 +249,21 @@ impl Assembly {
 
     /// Adds the next event to the history.
     fn admit(&mut self, said: Said, place: impl Fn() -> Place) -> Result<(), Wrong> {
-        let (mut event, is_process_said) = match said {
-            Said::Client(event, is_process_said) => (event, is_process_said),
+        match said {
+            Said::Client(event, is_process_said) => self.admit_client(event, is_process_said, place),
             Said::Nemesis(mut event) => {
                 event.position = self.history.next_position();
-                return self.history.push_nemesis(event).map(drop).map_err(|rule| broken(&place, rule));
+                self.history.push_nemesis(event).map(drop).map_err(|rule| broken(&place, rule))
             }
-        };
+        }
+    }
+
+    fn admit_client(
+        &mut self,
+        mut event: ClientEvent,
+        is_process_said: bool,
+        place: impl Fn() -> Place,
+    ) -> Result<(), Wrong> {
         let said = is_process_said.then_some(event.process);
         let alone = self.is_alone(event.event_type, event.function, said, &place)?;
         // Where nobody says who, completions alone are of a process each, and all other events of one.

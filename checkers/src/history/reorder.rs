@@ -55,6 +55,15 @@ pub(super) enum Said {
 }
 
 impl Order {
+    /// Whether the event at a place has that index, or none counts, so that nothing need be noted.
+    pub fn is_in_place(&self, place: u32, index: Option<u64>) -> bool {
+        match self {
+            Order::Lines => true,
+            Order::Places => index == Some(u64::from(place)),
+            Order::Rising(_) | Order::Fallen(_) => false,
+        }
+    }
+
     /// Takes note of the index of the event at a place, unless it falls, or may have to wait.
     pub fn keeps(&mut self, place: u32, index: Option<u64>, may_wait: impl Fn() -> bool) -> bool {
         match (&mut *self, index) {

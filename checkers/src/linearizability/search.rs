@@ -94,7 +94,7 @@ pub(super) fn search<A: Automaton + ?Sized>(
     }
 }
 
-/// After so many configurations it pays to count. In tests that is at once, and only a little is looked at.
+/// After so many configurations, and as many as there are events, it pays to count. In tests that is at once, and only a little is looked at.
 const COUNTED: usize = if cfg!(test) { 1 } else { 500 };
 
 /// So many events ahead is looked for what is needed next.
@@ -152,6 +152,8 @@ struct Search<'a, S, A: ?Sized> {
     /// For each state, the last branching in which somebody needed it.
     wanted: Vec<u32>,
     branching: u32,
+    /// After how many configurations counting begins: a search that finds its way has mostly ended by then.
+    counts_from: usize,
     /// From how many configurations on one is counted again, and how long the last pause was.
     counts_next: usize,
     count_pause: usize,
@@ -159,6 +161,7 @@ struct Search<'a, S, A: ?Sized> {
 
 impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
     fn new(timeline: &'a Timeline, automaton: &'a mut A, budget: &'a Budget) -> Self {
+        let counts_from = if cfg!(test) { COUNTED } else { timeline.events.len().max(COUNTED) };
         Search {
             timeline,
             automaton,
@@ -172,7 +175,8 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
             first_of_lane: vec![(0, 0); timeline.classes * 2],
             wanted: Vec::new(),
             branching: 0,
-            counts_next: COUNTED + 1,
+            counts_from,
+            counts_next: counts_from + 1,
             count_pause: 0,
         }
     }
@@ -209,7 +213,7 @@ impl<'a, S: Slots, A: Automaton + ?Sized> Search<'a, S, A> {
                 if let Some(spent) = self.spent() {
                     return Some(Found::GaveUp { deepest: *deepest, spent });
                 }
-                if self.passed.len() == COUNTED
+                if self.passed.len() == self.counts_from
                     && let Some(deepest) = self.counted_from_the_beginning(from)
                 {
                     return Some(Found::NoOrder { deepest });
