@@ -267,6 +267,10 @@ fn analysed(
     budget: &Budget,
 ) -> Result<Analysis, DoesNotFit> {
     let mut allowance = Allowance::of(budget);
+    // Of what it does, its key, its value, and where it stood before: some three accesses each.
+    if !allowance.may_begin("the list of accesses", 60 * history.len(), ALL) {
+        return Ok(out_of_budget(&allowance, asked));
+    }
     let micro = match micro::MicroOperations::read(history, workload) {
         Ok(micro) => micro,
         Err(repeated @ DoesNotFit::Repeated { .. }) => {
@@ -274,16 +278,16 @@ fn analysed(
         }
         Err(error) => return Err(error),
     };
+    allowance.hold(micro.bytes());
     // By micro-operation: its row, its place, an edge or two.
-    if !allowance.may_begin("the reads were compared", 48 * micro.kind.len(), ALL) {
-        let (_, undecided) = allowance.open(&[]);
-        let reason = undecided.map(|undecided| undecided.reason).unwrap_or_default();
-        return Ok(Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &reason), asked));
+    if !allowance.may_begin("the comparison of reads", 64 * micro.kind.len(), ALL) {
+        return Ok(out_of_budget(&allowance, asked));
     }
     let mut inferred = match workload {
         Workload::ListAppend => list_append::infer(history, &micro, &allowance),
         Workload::RwRegister => rw_register::infer(history, &micro, options, &allowance),
     };
+    allowance.hold(inferred.bytes());
     let mut anomalies = std::mem::take(&mut inferred.anomalies);
     if !inferred.is_whole {
         let late = "time ran out while the reads were compared: expected more time";
@@ -312,6 +316,13 @@ fn analysed(
     Ok(Analysis::of(anomalies, standing, asked))
 }
 
+/// Nothing was looked for.
+fn out_of_budget(allowance: &Allowance, asked: Option<Level>) -> Analysis {
+    let (_, undecided) = allowance.open(&[]);
+    let reason = undecided.map(|undecided| undecided.reason).unwrap_or_default();
+    Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &reason), asked)
+}
+
 /// All levels of transactions imply this one.
 const ALL: &[Level] = &[Level::ReadUncommitted];
 
@@ -327,6 +338,14 @@ struct Inferred {
     orders: Option<Vec<KnownOrder>>,
     /// Whether time was enough; if not, there are no dependencies to speak of.
     is_whole: bool,
+}
+
+impl Inferred {
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        let orders: usize = self.orders.iter().flatten().map(|order| order.capacity() * size_of::<u32>()).sum();
+        self.dependencies.capacity() * size_of::<dependencies::Dependency>() + self.happened.capacity() + orders
+    }
 }
 
 /// Direct anomalies: the first few of each name.

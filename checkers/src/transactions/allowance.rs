@@ -43,6 +43,18 @@ impl Allowance {
         Allowance { visits: self.visits / u64::from(parts), bytes: self.bytes, deadline, skipped: Vec::new() }
     }
 
+    /// So many bytes are held from now on.
+    pub fn hold(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
+    }
+
+    /// For a phase before which so many bytes are held.
+    pub fn beside(&self, bytes: usize) -> Allowance {
+        let mut rest = self.part(1);
+        rest.hold(bytes);
+        rest
+    }
+
     /// How many bytes may be held.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -46,6 +46,13 @@ pub(super) struct MicroOperations<'h> {
 }
 
 impl<'h> MicroOperations<'h> {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let columns = 3 * size_of::<u32>() + size_of::<Kind>() + size_of::<bool>();
+        // A table entry for each of those that write, and an element.
+        self.kind.capacity() * columns + self.lists.capacity() * size_of::<List<'h>>() + self.writes.capacity() * 40
+    }
+
     pub fn read(history: &'h History, workload: Workload) -> Result<Self, DoesNotFit> {
         let rows = history.len();
         let mut all = MicroOperations {

@@ -252,7 +252,7 @@ pub(super) fn decide(evidence: &Evidence<'_, '_>, asked: Option<Level>, allowanc
         return deciding.standing;
     }
     // Versions, readers, nodes.
-    let bytes = 96 * evidence.micro.kind.len() + 64 * evidence.history.len();
+    let bytes = 40 * evidence.micro.kind.len() + 16 * evidence.history.len();
     if bytes as u64 > allowance.bytes() || allowance.is_late() {
         let reason = format!("to put writes into an order takes about {} MB: more than the budget", bytes >> 20);
         let reason = if allowance.is_late() { "time ran out: expected more time".to_owned() } else { reason };
@@ -340,7 +340,7 @@ impl Deciding<'_, '_, '_> {
         }
         let known = self.decisions.iter().find(|(other, _)| *other == shape).map(|(_, decision)| decision.clone());
         let decision = known.unwrap_or_else(|| {
-            self.with_case(shape, versions, writes, |case| polygraph::decide(case, shape, self.allowance))
+            self.with_case(shape, versions, writes, self.allowance, |case, rest| polygraph::decide(case, shape, rest))
                 .unwrap_or_else(Decision::Unknown)
         });
         self.decisions.push((shape, decision.clone()));
@@ -369,8 +369,8 @@ impl Deciding<'_, '_, '_> {
             }
             self.tried.push(shape);
             let part = self.allowance.part(PART);
-            let is_found = |case: &Case<'_, '_>| polygraph::is_found(case, shape, &part);
-            if self.with_case(shape, versions, writes, is_found) == Ok(true) {
+            let is_found = |case: &Case<'_, '_>, rest: &Allowance| polygraph::is_found(case, shape, rest);
+            if self.with_case(shape, versions, writes, &part, is_found) == Ok(true) {
                 self.standing.proved.push(above);
                 return true;
             }
@@ -384,7 +384,8 @@ impl Deciding<'_, '_, '_> {
         shape: Shape,
         versions: &Versions,
         writes: &[bool],
-        say: impl FnOnce(&Case<'_, '_>) -> T,
+        allowance: &Allowance,
+        say: impl FnOnce(&Case<'_, '_>, &Allowance) -> T,
     ) -> Result<T, String> {
         let Evidence { history, micro, inferred, teller, .. } = *self.evidence;
         let (times, nodes) = match shape.time {
@@ -392,8 +393,9 @@ impl Deciding<'_, '_, '_> {
             Time::Sessions => order::process(history, &inferred.happened, inferred.nodes),
             Time::Real => order::real_time(history, &inferred.happened, inferred.nodes),
         };
-        let needed = 4 * 16 * (inferred.dependencies.len() + times.len());
-        if needed as u64 > self.allowance.bytes() {
+        // Each edge as it is known, in the graph with its reason, and by both of its ends.
+        let needed = 80 * (inferred.dependencies.len() + times.len());
+        if needed as u64 > allowance.bytes() {
             return Err(format!("the edges take about {} MB: expected more memory", needed >> 20));
         }
         let known: Vec<Dependency> = inferred.dependencies.iter().chain(&times).copied().collect();
@@ -416,7 +418,7 @@ impl Deciding<'_, '_, '_> {
             promised: &promised,
             teller,
         };
-        Ok(say(&case))
+        Ok(say(&case, &allowance.beside(needed)))
     }
 }
 

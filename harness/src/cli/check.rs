@@ -52,7 +52,8 @@ fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Told, Tro
     let options = ReadOptions { threads: limits.threads, max_bytes: Some(limits.memory), deadline };
     let mut told = match read_file_with(file, &options) {
         Ok(history) => {
-            let rest = limits.memory.saturating_sub(history.bytes() as u64);
+            let itself = PROGRAM.min(limits.memory / 4);
+            let rest = limits.memory.saturating_sub(history.bytes() as u64 + itself);
             let budget =
                 Budget { configurations: u64::MAX, bytes: Some(rest), deadline, threads: Some(limits.threads) };
             question.answer(file, history, budget)?
@@ -71,6 +72,9 @@ fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Told, Tro
     told.seconds = begun.elapsed().as_secs_f64();
     Ok(told)
 }
+
+/// What the program takes before it holds anything.
+const PROGRAM: u64 = 8 << 20;
 
 /// What the check of one file may cost, and how many are checked at once.
 struct Limits {

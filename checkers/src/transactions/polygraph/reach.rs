@@ -113,7 +113,7 @@ impl Reach {
         let rows = match Chains::of(order, &into, &leads_on, most, allowance)? {
             Some(chains) => Rows::Chains(chains),
             None if Bits::bytes(order.len()) > allowance.bytes() => {
-                return Err(Failure::Needs(Bits::bytes(order.len())));
+                return Err(Failure::Memory(allowance.bytes()));
             }
             None => Rows::Bits(Bits::of(order, &place, &into, allowance)?),
         };
@@ -158,8 +158,8 @@ impl Reach {
 /// Why ways are not told.
 pub(super) enum Failure {
     Late,
-    /// More bytes than there are.
-    Needs(u64),
+    /// More bytes are needed than these, which there are.
+    Memory(u64),
 }
 
 impl From<Late> for Failure {
@@ -223,7 +223,8 @@ impl Chains {
             }
             row[node as usize] = (rows.len(), own.len());
             rows.extend(&own);
-            if (nodes * lengths.len()) as u64 * 8 > bytes {
+            // The rows as they grow, and then all of one length.
+            if (nodes * lengths.len()) as u64 * 12 > bytes {
                 return Ok(None);
             }
         }

@@ -177,9 +177,11 @@ impl From<Failure> for End {
     fn from(failure: Failure) -> End {
         match failure {
             Failure::Late => Late.into(),
-            Failure::Needs(bytes) => {
-                let needed = bytes >> 20;
-                End::Over(format!("to hold all ways between transactions takes {needed} MB: expected more memory"))
+            Failure::Memory(left) => {
+                let left = left >> 20;
+                End::Over(format!(
+                    "to hold all ways between transactions takes more than the {left} MB that are left: expected more memory"
+                ))
             }
         }
     }
