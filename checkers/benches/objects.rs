@@ -49,6 +49,19 @@ fn checking(criterion: &mut Criterion) {
             assert_eq!(black_box(verdict.expect("it fits").word()), "valid");
         });
     });
+    // Values that repeat: queues of three values, and strings whose pieces begin with each other.
+    for (name, model, operations) in
+        [("q10k-c5-repeating", ModelName::FifoQueue, 10_000), ("string2k-c5-repeating", ModelName::StringKv, 2_000)]
+    {
+        let shape = Shape { operations, processes: 5, unknown: 0, ..Shape::of(model) };
+        let history = history(model, &long(shape, 1), false);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let verdict = linearizability::check(&history, model, None, Budget::default());
+                assert_eq!(black_box(verdict.expect("it fits").word()), "valid");
+            });
+        });
+    }
     group.finish();
 }
 
