@@ -10,7 +10,7 @@
 //! is what is left of it.
 //!
 //! *What it means:* that a level holds: an order was found. Levels that
-//! are about real time are left out where a history holds none. How it is taken stands in [`check`](crate::check).
+//! are about real time are left out where a history holds none. How it is taken stands in [`check`](mod@crate::check).
 
 use crate::History;
 use crate::levels::{self, Level};
