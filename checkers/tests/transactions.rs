@@ -244,6 +244,8 @@ fn agrees_with_the_definition(workload: Workload, values: Option<i64>) {
         }
         analysis.anomalies.iter().for_each(|anomaly| *names.entry(anomaly.name).or_default() += 1);
         is_consistent(&analysis, &text);
+        let is_told = values.is_some() || analysis.anomalies.iter().all(|anomaly| !anomaly.unreduced);
+        assert!(is_told, "seed {seed}: {:#?}\n{text}", analysis.anomalies);
     }
     eprintln!("{workload:?}: {told} of {} wholly told; broken, satisfied, not found:", histories());
     counts.iter().for_each(|(level, count)| eprintln!("  {:34} {count:?}", level.name()));
@@ -270,6 +272,7 @@ fn is_consistent(analysis: &Analysis, text: &str) {
         }
     }
     for anomaly in &analysis.anomalies {
+        assert!(!anomaly.sentence.is_empty(), "{anomaly:#?}\n{text}");
         for (at, edge) in anomaly.edges.iter().enumerate() {
             assert_eq!(edge.to, anomaly.edges[(at + 1) % anomaly.edges.len()].from, "{anomaly:#?}\n{text}");
             assert!(!edge.reason.is_empty());

@@ -38,7 +38,7 @@ use proof::Proof;
 use saturation::{Contradiction, End, Problem, Saturation};
 use shape::Shape;
 use solver::Ending;
-use versions::Versions;
+use versions::{INITIAL, Versions};
 
 /// What was found out about a level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,11 +127,16 @@ fn end(saturation: &mut Saturation<'_>, allowance: &Allowance) -> Ended {
 const MOST: usize = 300;
 
 /// Tells a contradiction among some transactions, or as few of them as make one.
-fn told(case: &Case<'_, '_>, shape: Shape, rows: Vec<u32>, allowance: &Allowance) -> Anomaly {
+fn told(case: &Case<'_, '_>, shape: Shape, mut rows: Vec<u32>, allowance: &Allowance) -> Anomaly {
     let mut few = Few::of(case.history, case.versions, &rows, case.promised, shape.time);
-    if !is_contradictory(&few, shape, allowance) {
-        // What follows from all that was met with is more than what follows from these alone.
-        return unreduced(rows);
+    while !is_contradictory(&few, shape, allowance) {
+        // What they read, and who read that, is needed, too.
+        let more = with_neighbours(case.versions, &rows);
+        if more.len() == rows.len() || more.len() > MOST || allowance.is_late() {
+            return unreduced(rows);
+        }
+        rows = more;
+        few = Few::of(case.history, case.versions, &rows, case.promised, shape.time);
     }
     if few.rows.len() > MOST {
         return unreduced(rows);
@@ -156,6 +161,22 @@ fn told(case: &Case<'_, '_>, shape: Shape, rows: Vec<u32>, allowance: &Allowance
         _ => alternatives::told(&problem, case.teller, &few.rows, allowance),
     };
     Anomaly { unreduced: anomaly.unreduced || !is_whole, ..anomaly }
+}
+
+/// Some transactions, those from which they read, and those that read from them. Sorted.
+fn with_neighbours(versions: &Versions, rows: &[u32]) -> Vec<u32> {
+    let is_there = |row: &u32| rows.binary_search(row).is_ok();
+    let mut all = rows.to_vec();
+    for read in versions.reads() {
+        let sources = versions.candidates(read);
+        if is_there(&read.row) || sources.iter().any(is_there) {
+            all.push(read.row);
+            all.extend(sources.iter().filter(|source| **source != INITIAL));
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn is_contradictory(few: &Few, shape: Shape, allowance: &Allowance) -> bool {

@@ -47,24 +47,24 @@ pub(super) fn told(problem: &Problem<'_>, teller: &Teller<'_, '_>, original: &[u
             format!("{} read key {} from {}", name(read.row), teller.key(read.key), name(source))
         }
     };
-    let mut anomalies = Vec::new();
+    let mut conditions = Vec::new();
+    let mut names = Vec::new();
     let mut anomaly = Anomaly { proof: original.iter().copied().map(OperationId).collect(), ..Anomaly::default() };
     for choices in &all {
         let (saturation, end) = looking.after(choices);
         let End::Contradiction(contradiction) = end else { return unreduced(original.to_vec()) };
         let found = Proof::of(&saturation, &contradiction).tell(teller, original);
         let condition: Vec<String> = choices.iter().map(assumed).collect();
-        anomaly.why.push(format!("if {}:", condition.join(", and ")));
-        anomaly.why.extend(found.why.iter().cloned());
-        anomalies.push((condition.join(", and "), found));
+        let condition = condition.join(", and ");
+        anomaly.why.push(format!("if {condition}: {}", found.why.join("; ")));
+        conditions.push(condition);
+        names.push(found.name);
+        if anomaly.edges.is_empty() {
+            anomaly.edges = found.edges;
+        }
     }
-    let told: Vec<String> =
-        anomalies.iter().map(|(condition, found)| format!("if {condition}: {}", found.sentence)).collect();
-    anomaly.sentence = format!("whatever is chosen contradicts itself; {}", told.join("; "));
-    let first = &anomalies[0].1;
-    let is_one = anomalies.iter().all(|(_, found)| found.name == first.name);
-    anomaly.name = if is_one { first.name } else { NO_ORDER };
-    anomaly.edges.clone_from(&first.edges);
+    anomaly.sentence = format!("whether {}: either way they contradict what was read", conditions.join(", or "));
+    anomaly.name = if names.iter().all(|name| *name == names[0]) { names[0] } else { NO_ORDER };
     anomaly
 }
 

@@ -357,10 +357,13 @@ impl Telling<'_, '_, '_, '_, '_> {
         let edges: Vec<Edge> = steps.iter().map(|step| self.edge(step)).collect();
         let key = self.teller.key(at.key);
         let (reader, writer) = (self.name(at.row), self.name(by));
-        let older = if source == INITIAL { "what was there at first".to_owned() } else { self.name(source) };
+        let older = match source {
+            INITIAL => "what was there at first".to_owned(),
+            source => format!("what {} had left there before", self.name(source)),
+        };
         let reasons: Vec<&str> = edges.iter().map(|edge| edge.reason.as_str()).collect();
         let sentence = format!(
-            "{reader} depends on {writer}, which wrote key {key}, and yet read what {older} had left there before: {}",
+            "{reader} depends on {writer}, which wrote key {key}, and yet read {older}: {}",
             reasons.join("; ")
         );
         let mut why = std::mem::take(&mut self.why);
@@ -401,6 +404,9 @@ impl Telling<'_, '_, '_, '_, '_> {
                 self.order(id);
                 let kind = if reader == NONE { Kind::WriteWrite } else { Kind::ReadWrite };
                 let told = self.teller.reason(&of(kind, order.key), NONE);
+                if order.because == Because::Assumed {
+                    return format!("{told}, if it did");
+                }
                 let because = self.because(id);
                 if reader == NONE || order.first == INITIAL {
                     format!("{told}, for {because}")
@@ -431,7 +437,7 @@ impl Telling<'_, '_, '_, '_, '_> {
         let key = self.teller.key(order.key);
         let name = |row: u32| if row == INITIAL { "the beginning".to_owned() } else { self.name(row) };
         match order.because {
-            Because::Assumed => format!("that is assumed of {} and {}", name(order.first), name(order.second)),
+            Because::Assumed => format!("{} was before {}", name(order.first), name(order.second)),
             Because::Way(_) => format!("{} came before {}", name(order.first), name(order.second)),
             Because::Read { reader, way } => {
                 let reader = self.name(reader);
