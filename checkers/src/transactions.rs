@@ -164,6 +164,8 @@ pub struct Analysis {
     pub ruled_out: Vec<Level>,
     /// The levels of which nobody knows, as nothing was found and nothing proved.
     pub open: Vec<Level>,
+    /// Whether no transaction was seen to depend on another.
+    pub no_dependency: bool,
     /// Of the levels of transactions that were proved to hold, those that no other one implies.
     pub strongest: Vec<Level>,
     /// Why levels are open, if any is that was asked for.
@@ -172,7 +174,7 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    fn of(mut anomalies: Vec<Anomaly>, standing: Standing, asked: Option<Level>) -> Analysis {
+    fn of(mut anomalies: Vec<Anomaly>, no_dependency: bool, standing: Standing, asked: Option<Level>) -> Analysis {
         for anomaly in standing.anomalies() {
             if !anomalies.contains(&anomaly) {
                 anomalies.push(anomaly);
@@ -186,6 +188,7 @@ impl Analysis {
         let first = asked.or_else(|| open.first().copied());
         Analysis {
             ruled_out: Level::ALL.into_iter().filter(is_ruled_out).collect(),
+            no_dependency,
             strongest: levels::strongest(&proved),
             undecided: first.and_then(|level| standing.undecided(level)),
             anomalies,
@@ -210,9 +213,20 @@ impl Analysis {
         if anomalies.is_empty() {
             anomalies.extend(self.standing.anomaly(level).cloned());
         }
+        if self.no_dependency {
+            anomalies.push(Anomaly {
+                name: NO_DEPENDENCY,
+                sentence: "no transaction was seen to depend on another, so that there was no cycle to look for"
+                    .to_owned(),
+                ..Anomaly::default()
+            });
+        }
         Verdict::Invalid(anomalies)
     }
 }
+
+/// That there was nothing to look for cycles in, told beside what was found. It breaks nothing by itself.
+pub(crate) const NO_DEPENDENCY: &str = "empty-transaction-graph";
 
 /// Decides whether a history of transactions satisfies a level.
 ///
@@ -274,7 +288,7 @@ fn analysed(
     let micro = match micro::MicroOperations::read(history, workload) {
         Ok(micro) => micro,
         Err(repeated @ DoesNotFit::Repeated { .. }) => {
-            return Ok(Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &repeated.to_string()), asked));
+            return Ok(Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &repeated.to_string()), asked));
         }
         Err(error) => return Err(error),
     };
@@ -292,7 +306,7 @@ fn analysed(
     if !inferred.is_whole {
         let late = "time ran out while the reads were compared: expected more time";
         let named = standing::named(anomalies.iter().map(|anomaly| anomaly.name));
-        return Ok(Analysis::of(anomalies, Standing::unknown(named, late), asked));
+        return Ok(Analysis::of(anomalies, false, Standing::unknown(named, late), asked));
     }
     let teller = explain::Teller { history, micro: &micro, workload };
     anomalies.extend(atomic::find(history, &micro, &inferred.dependencies, &teller, &mut allowance));
@@ -313,14 +327,14 @@ fn analysed(
         is_internal: anomalies.iter().any(|anomaly| anomaly.name == "internal"),
     };
     let standing = standing::decide(&evidence, asked, &allowance);
-    Ok(Analysis::of(anomalies, standing, asked))
+    Ok(Analysis::of(anomalies, inferred.dependencies.is_empty(), standing, asked))
 }
 
 /// Nothing was looked for.
 fn out_of_budget(allowance: &Allowance, asked: Option<Level>) -> Analysis {
     let (_, undecided) = allowance.open(&[]);
     let reason = undecided.map(|undecided| undecided.reason).unwrap_or_default();
-    Analysis::of(Vec::new(), Standing::unknown(Vec::new(), &reason), asked)
+    Analysis::of(Vec::new(), false, Standing::unknown(Vec::new(), &reason), asked)
 }
 
 /// All levels of transactions imply this one.
