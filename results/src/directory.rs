@@ -117,12 +117,34 @@ pub fn write_trace(trace: &[TraceLine], out: &mut impl Write) -> io::Result<()> 
 pub fn write_file(root: &Path, name: &str, content: &str) -> Result<PathBuf, WriteError> {
     let target = root.join(name);
     let write = || {
-        let mut part = tempfile::Builder::new().suffix(".part").tempfile_in(root)?;
+        let mut part = readable_by_all(tempfile::Builder::new().suffix(".part")).tempfile_in(root)?;
         part.write_all(content.as_bytes())?;
         part.persist(&target).map_err(|error| error.error)
     };
     match write() {
         Ok(_) => Ok(target),
         Err(source) => Err(WriteError { path: target, source }),
+    }
+}
+
+/// Temporary files are their owner's alone; what a campaign leaves is for others too.
+fn readable_by_all<'b, 'p, 's>(file: &'b mut tempfile::Builder<'p, 's>) -> &'b mut tempfile::Builder<'p, 's> {
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_of_a_campaign_is_readable_by_others() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().expect("there is room");
+        let file = write_file(root.path(), "index.html", "runs").expect("it can be written");
+        let mode = fs::metadata(file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o044, 0o044, "{mode:o}");
     }
 }

@@ -84,7 +84,11 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
             records.iter().filter(|record| record.anomalies.iter().any(|a| a.name == "nondeterminism")).count();
         print(format_args!("determinism: {} run twice, {differ} differ\n", counted(records.len(), "plan")));
     }
-    sum_up(&records, jobs.len(), begun.elapsed(), out, json)
+    let status = sum_up(&records, jobs.len(), begun.elapsed(), out, json)?;
+    if let (Some(defect), Status::Held, false) = (&arguments.defect, status, json) {
+        print(format_args!("the defect {defect} was not found in {}", counted(records.len(), "run")));
+    }
+    Ok(status)
 }
 
 /// So many failing runs of one cause are told.
