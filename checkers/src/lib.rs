@@ -32,6 +32,7 @@ extern crate self as shakedown_checkers;
 
 pub mod causal;
 pub mod check;
+pub mod claim;
 pub mod convergence;
 pub mod fingerprint;
 pub mod history;
@@ -43,6 +44,7 @@ pub mod transactions;
 pub mod verdict;
 
 pub use check::{Answer, Consistency, Question, Subject, check};
+pub use claim::{Claim, Rule};
 pub use fingerprint::Fingerprint;
 pub use history::{History, Operation, OperationId, Outcome, Value, ValueId};
 pub use levels::Level;
