@@ -7,8 +7,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use shakedown::catalogue::pairings;
 use shakedown::runner;
 use shakedown::scenario::Scenario;
-use shakedown::{Kv, System};
+use shakedown::{Family, Kv};
 use shakedown_systems::RaftKv;
+use shakedown_systems::raft_kv::ReadMode;
 
 /// Ten seeds in turn, so that no single schedule decides.
 const SEEDS: u64 = 10;
@@ -23,12 +24,12 @@ fn runs(criterion: &mut Criterion) {
     group.bench_function("plan, run and check", |bencher| {
         bencher.iter(|| {
             seed = (seed + 1) % SEEDS;
-            kv.run(&scenario, seed)
+            kv.run(&scenario, seed).expect("it makes sense")
         });
     });
     let workload = Kv::default();
-    let plans: Vec<_> = (0..SEEDS).map(|seed| scenario.plan(&workload, seed)).collect();
-    let run = |seed: u64| runner::run::<RaftKv, Kv>(&plans[seed as usize], &workload, &RaftKv::MODES[0], None);
+    let plans: Vec<_> = (0..SEEDS).map(|seed| scenario.plan(&workload, seed, kv.system())).collect();
+    let run = |seed: u64| runner::run(&plans[seed as usize], &workload, RaftKv::new(ReadMode::Log, None));
     let (mut steps, mut messages) = (0, 0);
     for seed in 0..SEEDS {
         let happened = run(seed);

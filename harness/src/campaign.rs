@@ -112,10 +112,10 @@ impl Campaign<'_> {
 
     fn one(&self, job: &Job<'_>) -> Judged {
         let begun = Instant::now();
-        let mut judged = job.pairing.run(job.scenario, job.seed);
+        let mut judged = run(job);
         judged.record.seconds = begun.elapsed().as_secs_f64();
         if self.verify_determinism {
-            let again = job.pairing.run(job.scenario, job.seed);
+            let again = run(job);
             if again.record.events_hash != judged.record.events_hash {
                 judged.record.verdict = Word::Invalid;
                 judged.record.anomalies.insert(0, differs(&judged, &again));
@@ -135,6 +135,11 @@ impl Campaign<'_> {
         }
         Ok(judged.record)
     }
+}
+
+/// Runs a job. Scenarios are held against their systems before a campaign begins.
+fn run(job: &Job<'_>) -> Judged {
+    job.pairing.run(job.scenario, job.seed).expect("a plan that was drawn makes sense")
 }
 
 /// A hash of a plan's text.

@@ -1,7 +1,12 @@
 //! Everything that has a name on the command line, each list in one place.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use shakedown_checkers::Claim;
 use shakedown_results::{RunRecord, TraceLine};
-use shakedown_systems::{Defect, Mode, RaftKv, System};
+use shakedown_systems::RaftKv;
+use shakedown_systems::door::{Family, System, SystemInfo};
 use shakedown_workloads::{Invoke, Kv, Workload};
 
 use crate::judge;
@@ -17,22 +22,17 @@ pub fn pairings() -> Vec<Box<dyn Pairing>> {
 
 /// A system and a workload that it serves.
 pub trait Pairing: Send + Sync {
-    /// The system's name.
-    fn system(&self) -> &'static str;
-    /// One line about it.
-    fn system_summary(&self) -> &'static str;
+    /// What is told of the system.
+    fn system(&self) -> &SystemInfo;
     /// The workload's name.
     fn workload(&self) -> &'static str;
     /// One line about it.
     fn workload_summary(&self) -> &'static str;
-    /// The system's modes.
-    fn modes(&self) -> &'static [Mode];
-    /// Its planted defects.
-    fn defects(&self) -> &'static [Defect];
-    /// What its runs should reach.
-    fn marks(&self) -> &'static [(&'static str, &'static str)];
     /// Draws a plan from a seed, runs and judges it.
-    fn run(&self, scenario: &Scenario, seed: u64) -> Judged;
+    ///
+    /// # Errors
+    /// If the scenario makes no sense for this system.
+    fn run(&self, scenario: &Scenario, seed: u64) -> Result<Judged, PlanError>;
     /// The plan that a seed draws, as its file holds it.
     fn plan_text(&self, scenario: &Scenario, seed: u64) -> String;
     /// Runs and judges a plan.
@@ -76,75 +76,86 @@ impl Judged {
     }
 }
 
-/// The mode of a system with this name.
-pub fn mode<'a>(modes: &'a [Mode], name: &str) -> Option<&'a Mode> {
-    modes.iter().find(|mode| mode.name == name)
+/// Where a system comes from, once mode and defect are known.
+trait Source: Send + Sync + 'static {
+    type System: System;
+
+    fn build(&self, mode: &str, defect: Option<&str>) -> Self::System;
 }
 
-struct Pair<S, W> {
+struct OfFamily<F>(PhantomData<fn() -> F>);
+
+impl<F: Family> Source for OfFamily<F> {
+    type System = F;
+
+    fn build(&self, mode: &str, defect: Option<&str>) -> F {
+        let mode = F::MODES.iter().find(|known| known.name == mode).unwrap_or(&F::MODES[0]);
+        let defect = F::DEFECTS.iter().find(|known| Some(known.info.name) == defect);
+        F::new(mode.value, defect.map(|defect| defect.bug))
+    }
+}
+
+struct Itself<S>(Arc<S>);
+
+impl<S: System + Send + Sync> Source for Itself<S> {
+    type System = Arc<S>;
+
+    fn build(&self, _: &str, _: Option<&str>) -> Arc<S> {
+        Arc::clone(&self.0)
+    }
+}
+
+struct Pair<O, W> {
+    source: O,
+    info: SystemInfo,
     workload: W,
-    system: std::marker::PhantomData<fn() -> S>,
 }
 
-/// A system with a workload that it serves.
-pub fn pair<S, W>(workload: W) -> Box<dyn Pairing>
+/// A family of systems with a workload that it serves.
+pub fn pair<F, W>(workload: W) -> Box<dyn Pairing>
 where
-    S: System,
+    F: Family,
+    W: Workload + Send + Sync,
+    F::Client: Invoke<W>,
+{
+    Box::new(Pair { source: OfFamily::<F>(PhantomData), info: SystemInfo::of_family::<F>(), workload })
+}
+
+/// A system that promises these claims, with a workload that it serves.
+pub fn pair_of<S, W>(system: S, claims: &[Claim], workload: W) -> Box<dyn Pairing>
+where
+    S: System + Send + Sync,
     W: Workload + Send + Sync,
     S::Client: Invoke<W>,
 {
-    Box::new(Pair::<S, W> { workload, system: std::marker::PhantomData })
+    let info = SystemInfo::of_system(&system, claims);
+    Box::new(Pair { source: Itself(Arc::new(system)), info, workload })
 }
 
-impl<S, W> Pair<S, W>
+impl<O, W> Pair<O, W>
 where
-    S: System,
+    O: Source,
     W: Workload,
-    S::Client: Invoke<W>,
+    <O::System as System>::Client: Invoke<W>,
 {
     fn judged(&self, plan: &Plan<W::Planned>) -> Result<Judged, PlanError> {
         plan.validate()?;
-        let names = |what: Vec<&'static str>| what.join(", ");
-        let mode = mode(S::MODES, &plan.mode).ok_or_else(|| PlanError::Nonsense {
-            place: "mode".to_owned(),
-            problem: format!(
-                "{} has no mode {:?}; its modes are {}",
-                S::NAME,
-                plan.mode,
-                names(S::MODES.iter().map(|mode| mode.name).collect())
-            ),
-        })?;
-        let defect = match &plan.defect {
-            None => None,
-            Some(name) => {
-                Some(S::DEFECTS.iter().find(|defect| defect.name == name).ok_or_else(|| PlanError::Nonsense {
-                    place: "defect".to_owned(),
-                    problem: format!(
-                        "{} has no defect {name:?}; its defects are {}",
-                        S::NAME,
-                        names(S::DEFECTS.iter().map(|defect| defect.name).collect())
-                    ),
-                })?)
-            }
-        };
-        let happened = runner::run::<S, W>(plan, &self.workload, mode, defect);
-        let record = judge::judge(plan, mode, self.workload.model(), S::MARKS, &happened);
+        let mode = plan.check_system(&self.info)?;
+        let system = self.source.build(&plan.mode, plan.defect.as_deref());
+        let happened = runner::run(plan, &self.workload, system);
+        let record = judge::judge(plan, mode, self.workload.model(), &happened);
         Ok(Judged { record, happened })
     }
 }
 
-impl<S, W> Pairing for Pair<S, W>
+impl<O, W> Pairing for Pair<O, W>
 where
-    S: System,
+    O: Source,
     W: Workload + Send + Sync,
-    S::Client: Invoke<W>,
+    <O::System as System>::Client: Invoke<W>,
 {
-    fn system(&self) -> &'static str {
-        S::NAME
-    }
-
-    fn system_summary(&self) -> &'static str {
-        S::SUMMARY
+    fn system(&self) -> &SystemInfo {
+        &self.info
     }
 
     fn workload(&self) -> &'static str {
@@ -155,24 +166,12 @@ where
         self.workload.summary()
     }
 
-    fn modes(&self) -> &'static [Mode] {
-        S::MODES
-    }
-
-    fn defects(&self) -> &'static [Defect] {
-        S::DEFECTS
-    }
-
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
-        S::MARKS
-    }
-
-    fn run(&self, scenario: &Scenario, seed: u64) -> Judged {
-        self.judged(&scenario.plan(&self.workload, seed)).expect("a plan that was drawn makes sense")
+    fn run(&self, scenario: &Scenario, seed: u64) -> Result<Judged, PlanError> {
+        self.judged(&scenario.plan(&self.workload, seed, &self.info))
     }
 
     fn plan_text(&self, scenario: &Scenario, seed: u64) -> String {
-        plan_text(&scenario.plan(&self.workload, seed))
+        plan_text(&scenario.plan(&self.workload, seed, &self.info))
     }
 
     fn run_plan(&self, plan: Plan<serde_json::Value>) -> Result<Judged, PlanError> {
@@ -258,7 +257,7 @@ mod tests {
     fn no_two_things_have_the_same_name() {
         let mut names: Vec<String> = Vec::new();
         for pairing in pairings() {
-            names.push(format!("{}/{}", pairing.system(), pairing.workload()));
+            names.push(format!("{}/{}", pairing.system().name, pairing.workload()));
         }
         let before = names.len();
         names.sort_unstable();

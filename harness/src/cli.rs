@@ -205,5 +205,5 @@ fn print(line: impl fmt::Display) {
 
 /// How a name that is not known is refused.
 fn unknown(what: &str, name: &str, known: &[&str]) -> Trouble {
-    Trouble(format!("there is no {what} {name:?}; there are {}", known.join(", ")))
+    Trouble(format!("there is no {what} {name:?}; {}", crate::plan::offered(name, known)))
 }

@@ -6,14 +6,14 @@
 use shakedown_checkers::history::EventPosition;
 use shakedown_checkers::verdict::{Edge, PartialOrder, Zone};
 use shakedown_checkers::{
-    Anomaly, Budget, Consistency, Fingerprint, History, Level, ModelName, OperationId, Question, Subject, Undecided,
+    Anomaly, Budget, Claim, Consistency, Fingerprint, History, Level, ModelName, OperationId, Question, Subject,
     Verdict, check,
 };
 use shakedown_results::{
     AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord,
     RuledOut, RunRecord, Word, ZoneRecord,
 };
-use shakedown_systems::Mode;
+use shakedown_systems::door::ModeInfo;
 
 use crate::plan::Plan;
 use crate::runner::{Finding, Happened};
@@ -22,17 +22,12 @@ use crate::runner::{Finding, Happened};
 const BUDGET: Budget = Budget::of_configurations(3_000_000);
 
 /// Judges a run.
-pub fn judge<O>(
-    plan: &Plan<O>,
-    mode: &Mode,
-    model: ModelName,
-    marks: &[(&str, &str)],
-    happened: &Happened,
-) -> RunRecord {
-    let fingerprint = fingerprint(mode, model, happened);
+pub fn judge<O>(plan: &Plan<O>, mode: &ModeInfo, model: ModelName, happened: &Happened) -> RunRecord {
+    let fingerprint = fingerprint(model, happened);
+    let is_claimed = |broken: Claim| mode.claims.iter().any(|claim| claim.covers(broken));
     let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
     for (level, broken) in broken(&fingerprint, mode) {
-        let claimed = mode.claims.contains(&level);
+        let claimed = mode.claims.contains(&Claim::Level(level));
         anomalies.extend(broken.iter().map(|anomaly| proved(anomaly, level.name(), claimed, &happened.history)));
     }
     // What came first is nearest to the cause.
@@ -42,17 +37,22 @@ pub fn judge<O>(
         .iter()
         .map(|claim| ClaimRecord {
             claim: claim.name().to_owned(),
-            verdict: match () {
-                () if fingerprint.is_ruled_out(*claim) => Word::Invalid,
-                () if fingerprint.holds(*claim) => Word::Valid,
-                () => Word::Unknown,
+            verdict: match claim {
+                Claim::Level(level) if fingerprint.is_ruled_out(*level) => Word::Invalid,
+                Claim::Level(level) if fingerprint.holds(*level) => Word::Valid,
+                Claim::Level(_) => Word::Unknown,
+                Claim::Rule(_) if happened.findings.iter().any(|f| f.claim == Some(*claim)) => Word::Invalid,
+                Claim::Rule(_) if happened.judged_inside.contains(claim) => Word::Valid,
+                Claim::Rule(_) => Word::Unknown,
             },
         })
         .collect();
     let [ok, fail, info] = happened.history.outcomes();
-    let is_claimed = |level: Level| mode.claims.iter().any(|claim| claim.implies(level));
-    let mut open = fingerprint.undecided().filter(|(level, _)| is_claimed(*level));
-    let mut undecided = open.next().map(|(_, undecided)| undecided.reason.clone());
+    let mut open = fingerprint.undecided().filter(|(level, _)| is_claimed(Claim::Level(*level)));
+    let mut undecided = open.next().map(|(_, undecided)| undecided.reason.clone()).or_else(|| {
+        let open = claims.iter().find(|claim| claim.verdict == Word::Unknown)?;
+        Some(format!("nothing happened that the claim `{}` is about", open.claim))
+    });
     let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
     if ok == 0 && verdict == Word::Valid {
         verdict = Word::Unknown;
@@ -89,7 +89,8 @@ pub fn judge<O>(
         nodes: plan.nodes.clone(),
         applied_faults: happened.faults.clone(),
         phases: happened.phases,
-        reach: marks
+        reach: mode
+            .marks
             .iter()
             .map(|(mark, _)| ((*mark).to_owned(), happened.reach.get(mark).copied().unwrap_or(0)))
             .collect(),
@@ -103,38 +104,18 @@ pub fn name<O>(plan: &Plan<O>) -> String {
     format!("{}-{}-{}-{}{defect}", plan.system, plan.mode, plan.workload, plan.seed)
 }
 
-/// How strong the history of a run is, with what the system's own invariants saw and what was read in the end.
-fn fingerprint(mode: &Mode, model: ModelName, happened: &Happened) -> Fingerprint {
+/// How strong the history of a run is, with what was read in the end.
+fn fingerprint(model: ModelName, happened: &Happened) -> Fingerprint {
     let subject = Subject::Objects(model);
     let question = Question { quiet: happened.quiet, ..Question::new(subject, Consistency::Fingerprint) };
     let answer = check(&happened.history, &question, &BUDGET).expect("a workload's operations fit its own model");
-    let mut fingerprint = answer.into_fingerprint();
-    // Its proof is inside: the system's own invariants watched every read.
-    let broken: Vec<&Finding> = happened.findings.iter().filter(|f| f.claim == Some(Level::Prefix)).collect();
-    if mode.claims.contains(&Level::Prefix) && (!broken.is_empty() || !fingerprint.holds(Level::Prefix)) {
-        let anomaly = |finding: &Finding| Anomaly {
-            name: finding.name,
-            sentence: finding.sentence.clone(),
-            ..Anomaly::default()
-        };
-        let broken: Vec<Anomaly> = broken.into_iter().map(anomaly).collect();
-        let verdict = match happened.judged_inside.contains(&Level::Prefix) {
-            _ if !broken.is_empty() => Verdict::Invalid(broken),
-            true => Verdict::Valid,
-            false => {
-                let reason = "nothing was read that the claim `prefix` is about".to_owned();
-                Verdict::Unknown(Undecided { reason })
-            }
-        };
-        fingerprint.add(Level::Prefix, verdict);
-    }
-    fingerprint
+    answer.into_fingerprint()
 }
 
 /// What is told of the broken levels: of those that clients know best, of the claims, and of those just above what held.
-fn broken<'a>(fingerprint: &'a Fingerprint, mode: &Mode) -> Vec<(Level, Vec<&'a Anomaly>)> {
+fn broken<'a>(fingerprint: &'a Fingerprint, mode: &ModeInfo) -> Vec<(Level, Vec<&'a Anomaly>)> {
     let mut told: Vec<(Level, Vec<&Anomaly>)> = Vec::new();
-    let claims = mode.claims.iter().copied().filter(|claim| *claim != Level::Prefix);
+    let claims = mode.claims.iter().filter_map(|claim| claim.level());
     let just_above = fingerprint.just_above();
     for level in [Level::Linearizable, Level::Eventual].into_iter().chain(claims) {
         if told.iter().any(|(other, _)| *other == level) {
@@ -146,7 +127,7 @@ fn broken<'a>(fingerprint: &'a Fingerprint, mode: &Mode) -> Vec<(Level, Vec<&'a 
         told.push((level, if own.is_empty() { below.collect() } else { own.iter().collect() }));
     }
     for (level, anomaly) in just_above {
-        let is_claimed = mode.claims.iter().any(|claim| claim.implies(level));
+        let is_claimed = mode.claims.iter().any(|claim| claim.covers(Claim::Level(level)));
         if !is_claimed && told.iter().all(|(_, others)| !others.contains(&anomaly)) {
             told.push((level, vec![anomaly]));
         }
@@ -165,11 +146,11 @@ pub fn ruled_out_by(fingerprint: &Fingerprint, history: &History) -> Vec<RuledOu
     fingerprint.just_above().into_iter().map(of).collect()
 }
 
-fn found(finding: &Finding, mode: &Mode) -> AnomalyRecord {
+fn found(finding: &Finding, mode: &ModeInfo) -> AnomalyRecord {
     AnomalyRecord {
         name: finding.name.to_owned(),
-        breaks: finding.claim.map_or(finding.name, Level::name).to_owned(),
-        claimed: finding.claim.is_none_or(|claim| mode.claims.contains(&claim)),
+        breaks: finding.claim.map_or(finding.name, Claim::name).to_owned(),
+        claimed: finding.claim.is_none_or(|broken| mode.claims.iter().any(|claim| claim.covers(broken))),
         operations: Vec::new(),
         sources: Vec::new(),
         sentence: finding.sentence.clone(),

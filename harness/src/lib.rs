@@ -25,6 +25,8 @@ pub mod runner;
 pub mod scenario;
 pub mod simulation;
 
-pub use shakedown_checkers::{self as checkers, Level};
-pub use shakedown_systems::{Client, Defect, Invariant, Mode, Node, Observation, System, Violation, context};
+pub use shakedown_checkers::{self as checkers, Claim, Level, Rule};
+pub use shakedown_systems::door::{
+    self, Client, Defect, Family, Invariant, Mode, Node, Observation, System, Violation,
+};
 pub use shakedown_workloads::{Invoke, Kv, Outcome, Workload, kv};

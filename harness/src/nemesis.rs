@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use shakedown_results::FaultRecord;
 
 use crate::chance::{fraction, mix};
-use crate::plan::{Fault, FaultKind, LEADER, Moment};
+use crate::plan::{Fault, FaultKind, Moment};
 
 /// A host: a node by its place in the plan, or the host of the clients, which comes after the nodes.
 pub type Host = usize;
@@ -71,8 +71,8 @@ pub struct Nemesis {
     rules: Vec<Rule>,
     /// How many faults hold each node down.
     down: Vec<u32>,
-    /// Who leads, and in which term.
-    leader: Option<(u64, Host)>,
+    /// By role: its newest holder, and in which epoch. A role of which a holder is not known is held by nobody.
+    holders: BTreeMap<String, (u64, Host)>,
     /// The nodes that are healed, once healing has begun.
     healed: Option<Vec<bool>>,
 }
@@ -105,7 +105,7 @@ impl Nemesis {
             began: None,
             ended: None,
             victims: Vec::new(),
-            description: describe(&plan.fault, nodes, None),
+            description: describe(&plan.fault, nodes, &BTreeMap::new()),
             targets: Vec::new(),
             effects: BTreeMap::new(),
         };
@@ -114,20 +114,21 @@ impl Nemesis {
             faults: faults.iter().map(standing).collect(),
             rules: Vec::new(),
             down: vec![0; nodes.len()],
-            leader: None,
+            holders: BTreeMap::new(),
             healed: None,
         }
     }
 
-    /// Takes note of what a node said: some faults wait for it, and some are aimed at the leader.
-    pub fn observe(&mut self, host: Host, event: &str, role: Option<&str>, term: Option<u64>, now: u64) {
-        if event == "role" && role == Some("leader") {
-            let term = term.unwrap_or(0);
-            if self.leader.is_none_or(|(known, _)| term >= known) {
-                self.leader = Some((term, host));
+    /// Takes note of what a node said: some faults wait for it, and some are aimed at the holder of a role.
+    pub fn observe(&mut self, host: Host, event: &str, role: Option<&str>, epoch: Option<u64>, now: u64) {
+        if matches!(event, "role" | "stopped") {
+            self.holders.retain(|held, (_, holder)| *holder != host || event == "role" && role == Some(held));
+        }
+        if let ("role", Some(role), true) = (event, role, host < self.nodes.len()) {
+            let epoch = epoch.unwrap_or(0);
+            if self.holders.get(role).is_none_or(|(known, _)| epoch >= *known) {
+                self.holders.insert(role.to_owned(), (epoch, host));
             }
-        } else if matches!(event, "role" | "stopped") && self.leader.is_some_and(|(_, leader)| leader == host) {
-            self.leader = None;
         }
         for fault in self.faults.iter_mut().filter(|fault| fault.due.is_none()) {
             let Moment::On { on, node, nth, plus_ms } = &fault.plan.begins else { continue };
@@ -149,8 +150,9 @@ impl Nemesis {
         }
         for at in 0..self.faults.len() {
             let fault = &self.faults[at];
-            // A fault that is aimed at the leader waits for one.
-            let aimless = self.leader.is_none() && fault.plan.fault.names(LEADER);
+            // A fault that is aimed at a role waits for somebody to hold it.
+            let is_there = |name: &String| self.nodes.contains(name) || self.holders.contains_key(name);
+            let aimless = !fault.plan.fault.names().all(is_there);
             if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) && !aimless {
                 self.begin(at, now, &mut deeds);
             }
@@ -277,20 +279,19 @@ impl Nemesis {
     }
 
     fn begin(&mut self, at: usize, now: u64, deeds: &mut Vec<Deed>) {
-        let leader = self.leader.map(|(_, host)| host);
         let plan = self.faults[at].plan.clone();
-        let description = describe(&plan.fault, &self.nodes, leader);
-        let targets = self.targets(&plan.fault, leader);
+        let description = describe(&plan.fault, &self.nodes, &self.holders);
+        let targets = self.targets(&plan.fault);
         let mut victims = Vec::new();
         let cut = |rows| Some(What::Cut(rows));
         let what = match &plan.fault {
-            FaultKind::Partition { sides } => cut(self.partition(sides, leader)),
-            FaultKind::OneWay { from, to } => cut(self.one_way(from, to, leader)),
+            FaultKind::Partition { sides } => cut(self.partition(sides)),
+            FaultKind::OneWay { from, to } => cut(self.one_way(from, to)),
             FaultKind::Ring { order } => cut(self.ring(order)),
             FaultKind::Loss { probability } => Some(What::Loss(*probability)),
             FaultKind::Delay { at_most_ms } => Some(What::Delay(*at_most_ms)),
             FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => {
-                victims = self.hosts(nodes, leader);
+                victims = self.hosts(nodes);
                 None
             }
         };
@@ -325,11 +326,11 @@ impl Nemesis {
         deeds.push(Deed::Note { function: format!("stop-{name}"), value: description });
     }
 
-    /// The nodes behind names. While nobody leads, `leader` is nobody.
-    fn hosts(&self, names: &[String], leader: Option<Host>) -> Vec<Host> {
-        let host = |name: &String| match name.as_str() {
-            LEADER => leader,
-            _ => self.nodes.iter().position(|node| node == name),
+    /// The nodes behind the names of nodes and roles. A role that nobody holds is nobody.
+    fn hosts(&self, names: &[String]) -> Vec<Host> {
+        let host = |name: &String| {
+            let node = self.nodes.iter().position(|node| node == name);
+            node.or_else(|| self.holders.get(name).map(|(_, holder)| *holder))
         };
         let mut hosts: Vec<Host> = names.iter().filter_map(host).collect();
         hosts.sort_unstable();
@@ -337,14 +338,14 @@ impl Nemesis {
         hosts
     }
 
-    fn targets(&self, fault: &FaultKind, leader: Option<Host>) -> Vec<String> {
+    fn targets(&self, fault: &FaultKind) -> Vec<String> {
         let named = |hosts: Vec<Host>| hosts.into_iter().map(|host| self.nodes[host].clone()).collect();
         match fault {
-            FaultKind::Partition { sides } => named(self.hosts(sides.first().map_or(&[], Vec::as_slice), leader)),
-            FaultKind::OneWay { from, .. } => named(self.hosts(from, leader)),
+            FaultKind::Partition { sides } => named(self.hosts(sides.first().map_or(&[], Vec::as_slice))),
+            FaultKind::OneWay { from, .. } => named(self.hosts(from)),
             FaultKind::Ring { order } => order.clone(),
             FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => {
-                named(self.hosts(nodes, leader))
+                named(self.hosts(nodes))
             }
             FaultKind::Loss { .. } | FaultKind::Delay { .. } => self.nodes.clone(),
         }
@@ -354,8 +355,8 @@ impl Nemesis {
         vec![0; self.nodes.len() + 1]
     }
 
-    fn partition(&self, sides: &[Vec<String>], leader: Option<Host>) -> Vec<u64> {
-        let mut sides: Vec<Vec<Host>> = sides.iter().map(|side| self.hosts(side, leader)).collect();
+    fn partition(&self, sides: &[Vec<String>]) -> Vec<u64> {
+        let mut sides: Vec<Vec<Host>> = sides.iter().map(|side| self.hosts(side)).collect();
         if sides.len() == 1 {
             let rest = (0..self.nodes.len()).filter(|host| !sides[0].contains(host)).collect();
             sides.push(rest);
@@ -371,10 +372,10 @@ impl Nemesis {
         rows
     }
 
-    fn one_way(&self, from: &[String], to: &[String], leader: Option<Host>) -> Vec<u64> {
+    fn one_way(&self, from: &[String], to: &[String]) -> Vec<u64> {
         let mut rows = self.rows();
-        let to = self.hosts(to, leader);
-        for from in self.hosts(from, leader) {
+        let to = self.hosts(to);
+        for from in self.hosts(from) {
             to.iter().filter(|to| **to != from).for_each(|to| rows[from] |= 1 << to);
         }
         rows
@@ -418,10 +419,10 @@ fn count(faults: &mut [Standing], id: u32, effect: &str, times: u64) {
     }
 }
 
-fn describe(fault: &FaultKind, nodes: &[String], leader: Option<Host>) -> String {
-    let name = |name: &String| match (name.as_str(), leader) {
-        (LEADER, Some(host)) => format!("{} (leader)", nodes[host]),
-        _ => name.clone(),
+fn describe(fault: &FaultKind, nodes: &[String], holders: &BTreeMap<String, (u64, Host)>) -> String {
+    let name = |name: &String| match holders.get(name).filter(|_| !nodes.contains(name)) {
+        Some((_, host)) => format!("{} ({name})", nodes[*host]),
+        None => name.clone(),
     };
     let list = |names: &[String]| {
         if names.len() == nodes.len() { "all".to_owned() } else { names.iter().map(name).collect::<Vec<_>>().join(" ") }
@@ -508,7 +509,7 @@ mod tests {
 
     #[test]
     fn a_fault_waits_for_its_event_and_finds_the_leader() {
-        let kill = FaultKind::Kill { nodes: names(&[LEADER]) };
+        let kill = FaultKind::Kill { nodes: names(&["leader"]) };
         let begins = Moment::On { on: "elected".to_owned(), node: None, nth: 2, plus_ms: 5 };
         let mut nemesis = Nemesis::new(&nodes(), &[Fault { begins, ..fault(0, 0, 10, kill) }]);
         for (host, term, at) in [(2, 1, 100), (4, 2, 200)] {
@@ -519,6 +520,19 @@ mod tests {
         assert_eq!(nemesis.advance(205)[0], Deed::Stop { node: 4, power: false, fault: 0 });
         assert!(nemesis.is_down(4));
         assert_eq!(nemesis.advance(215)[0], Deed::Start { node: 4 });
+    }
+
+    #[test]
+    fn a_role_is_held_by_its_newest_holder_until_that_node_says_otherwise_or_stops() {
+        let mut nemesis = Nemesis::new(&nodes(), &[]);
+        nemesis.observe(1, "role", Some("primary"), Some(3), 0);
+        nemesis.observe(2, "role", Some("primary"), Some(2), 0);
+        assert_eq!(nemesis.hosts(&names(&["primary"])), [1]);
+        // What a host says that is no node, or that has no epoch, hurts nobody.
+        nemesis.observe(usize::MAX, "role", Some("primary"), None, 1);
+        assert_eq!(nemesis.hosts(&names(&["primary"])), [1]);
+        nemesis.observe(1, "stopped", None, None, 2);
+        assert!(nemesis.hosts(&names(&["primary"])).is_empty());
     }
 
     #[test]

@@ -2,17 +2,16 @@
 //!
 //! It is drawn from a seed ([`crate::scenario`]), written to `plan.json`, edited, shrunk; a run is a pure function of it.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use shakedown_systems::door::{ModeInfo, SystemInfo};
 use thiserror::Error;
 
 /// The schema of a [`Plan`].
 pub const PLAN_SCHEMA: &str = "shakedown/plan/1";
-
-/// The name that stands for whoever leads when a fault begins.
-pub const LEADER: &str = "leader";
 
 /// Everything that a run depends on. `O` is an operation: JSON until the workload is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,7 +113,7 @@ pub enum Moment {
 pub enum FaultKind {
     /// Nodes of different sides do not hear each other. Clients reach all. A node on no side hears everybody.
     Partition {
-        /// The sides. `leader` stands for whoever leads; all others are then the other side.
+        /// The sides: nodes, or a role for whoever holds it. All others are the other side where there is but one.
         sides: Vec<Vec<String>>,
     },
     /// What these nodes send does not reach those; what those send arrives.
@@ -183,9 +182,9 @@ impl FaultKind {
         }
     }
 
-    /// Whether it names this node, or `leader`.
-    pub fn names(&self, name: &str) -> bool {
-        self.groups().into_iter().flatten().any(|named| named == name)
+    /// The nodes and roles that it names.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.groups().into_iter().flatten()
     }
 
     /// The nodes that it names, in groups.
@@ -201,7 +200,7 @@ impl FaultKind {
 }
 
 /// Why a plan cannot be run.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum PlanError {
     /// It could not be read.
     #[error("{file}: {source}")]
@@ -231,6 +230,13 @@ pub enum PlanError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// As it is told: who unwraps it reads a sentence.
+impl fmt::Debug for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Plan<serde_json::Value> {
@@ -296,7 +302,7 @@ impl<O> Plan<O> {
             return Err(nonsense("nodes", format!("found {} nodes, expected 1 to 63", self.nodes.len())));
         }
         for (at, name) in self.nodes.iter().enumerate() {
-            let reserved = [LEADER, "clients", "nemesis"].contains(&name.as_str());
+            let reserved = ["clients", "nemesis"].contains(&name.as_str());
             let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if reserved || !plain || self.nodes[..at].contains(name) {
                 let expected = "expected a name of letters, digits and hyphens that no other has";
@@ -318,9 +324,9 @@ impl<O> Plan<O> {
                 return Err(nonsense(place, format!("found {value}, expected at most 3600000 (an hour)")));
             }
         }
-        self.names("healed", &self.healed, false)?;
-        if self.healed.len() <= self.nodes.len() / 2 {
-            return Err(nonsense("healed", "expected a majority of the nodes".to_owned()));
+        self.names("healed", &self.healed)?;
+        if self.healed.is_empty() {
+            return Err(nonsense("healed", "expected at least one node".to_owned()));
         }
         for (at, fault) in self.faults.iter().enumerate() {
             self.validate_fault(&format!("faults[{at}]"), fault)?;
@@ -332,6 +338,40 @@ impl<O> Plan<O> {
             }
         }
         Ok(())
+    }
+
+    /// Makes sure that this system can run the plan, and gives what is told of it in the plan's mode.
+    ///
+    /// # Errors
+    /// The first thing that the system does not have, with what it has instead.
+    pub fn check_system<'s>(&self, system: &'s SystemInfo) -> Result<&'s ModeInfo, PlanError> {
+        let missing = |what: &str, name: &str, known: Vec<&str>| {
+            nonsense(what, format!("{} has no {what} {name:?}; {}", system.name, offered(name, &known)))
+        };
+        let mode = system
+            .mode(&self.mode)
+            .ok_or_else(|| missing("mode", &self.mode, system.modes.iter().map(|mode| mode.name.as_str()).collect()))?;
+        if let Some(defect) = &self.defect
+            && system.defects.iter().all(|known| known.name != defect)
+        {
+            return Err(missing("defect", defect, system.defects.iter().map(|defect| defect.name).collect()));
+        }
+        let healed: Vec<usize> = (0..self.nodes.len()).filter(|at| self.healed.contains(&self.nodes[*at])).collect();
+        if !mode.recovery.admits(self.nodes.len(), &healed) {
+            let problem = format!("{} need not recover when only {} are healed", system.name, self.healed.join(", "));
+            return Err(nonsense("healed", problem));
+        }
+        for (at, fault) in self.faults.iter().enumerate() {
+            for target in fault.fault.groups().into_iter().flatten() {
+                if !self.nodes.contains(target) && !mode.roles.contains(&target.as_str()) {
+                    let known: Vec<&str> =
+                        self.nodes.iter().map(String::as_str).chain(mode.roles.iter().copied()).collect();
+                    let problem = format!("there is no node {target:?}; the nodes are {}", known.join(", "));
+                    return Err(nonsense(format!("faults[{at}].fault"), problem));
+                }
+            }
+        }
+        Ok(mode)
     }
 
     fn validate_fault(&self, place: &str, fault: &Fault) -> Result<(), PlanError> {
@@ -348,7 +388,7 @@ impl<O> Plan<O> {
             }
             Moment::At { .. } => {}
             Moment::On { on, node, nth, plus_ms } => {
-                self.names(&format!("{place}.begins.node"), node.as_slice(), false)?;
+                self.names(&format!("{place}.begins.node"), node.as_slice())?;
                 if on.is_empty() || *nth == 0 || *plus_ms > 3_600_000 {
                     let expected = "expected `on` with an event, `nth` from 1, `plus_ms` up to 3600000";
                     return Err(nonsense(format!("{place}.begins"), expected.to_owned()));
@@ -357,7 +397,9 @@ impl<O> Plan<O> {
         }
         let place = format!("{place}.fault");
         for group in fault.fault.groups() {
-            self.names(&place, group, true)?;
+            if let Some(at) = (1..group.len()).find(|at| group[..*at].contains(&group[*at])) {
+                return Err(nonsense(place, format!("{} stands there twice", group[at])));
+            }
         }
         match &fault.fault {
             FaultKind::Partition { sides } => {
@@ -367,7 +409,9 @@ impl<O> Plan<O> {
                     return Err(nonsense(place, "a node stands on two sides".to_owned()));
                 }
             }
-            FaultKind::Ring { order } if order.len() != self.nodes.len() || fault.fault.names(LEADER) => {
+            FaultKind::Ring { order }
+                if order.len() != self.nodes.len() || order.iter().any(|name| !self.nodes.contains(name)) =>
+            {
                 return Err(nonsense(place, "expected every node once on the ring".to_owned()));
             }
             FaultKind::Loss { probability } if !(0.0..=1.0).contains(probability) => {
@@ -381,9 +425,9 @@ impl<O> Plan<O> {
         Ok(())
     }
 
-    fn names(&self, place: &str, names: &[String], leader: bool) -> Result<(), PlanError> {
+    fn names(&self, place: &str, names: &[String]) -> Result<(), PlanError> {
         for (at, name) in names.iter().enumerate() {
-            if !(self.nodes.contains(name) || leader && name == LEADER) {
+            if !self.nodes.contains(name) {
                 let there = self.nodes.join(", ");
                 return Err(nonsense(place, format!("there is no node {name:?}; the nodes are {there}")));
             }
@@ -397,6 +441,18 @@ impl<O> Plan<O> {
     /// How many operations clients plan, all together.
     pub fn operations(&self) -> usize {
         self.clients.iter().map(|client| client.operations.len()).sum()
+    }
+}
+
+/// The nearest of the names that there are, and all of them.
+pub fn offered(name: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(name, known), *known));
+    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        None => "there are none".to_owned(),
+        Some((likeness, nearest)) if likeness > 0.4 && known.len() > 1 => {
+            format!("nearest: {nearest}; there are {}", known.join(", "))
+        }
+        Some(_) => format!("there are {}", known.join(", ")),
     }
 }
 

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use shakedown_checkers::History;
 use shakedown_checkers::history::{EventPosition, write_json_lines};
+use shakedown_checkers::{Claim, History};
 use shakedown_results::{FaultRecord, Messages, Phases};
-use shakedown_systems::context::{Client, Clock, Disk, Node};
-use shakedown_systems::{Defect, Invariant, Mode, Observation, System};
+use shakedown_systems::door::{Chance, Client, Clock, Disk, Invariant, Node, Observation, System};
 use shakedown_workloads::{Invoke, Workload};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
+use crate::simulation::mailboxes::Mailboxes;
 pub use crate::simulation::stage::Said;
 use crate::simulation::stage::{self, Datum, Recording};
 
@@ -38,7 +39,7 @@ pub struct Happened {
     /// What became of each fault.
     pub faults: Vec<FaultRecord>,
     /// The claims of which the system's own invariants judged something.
-    pub judged_inside: Vec<shakedown_checkers::Level>,
+    pub judged_inside: Vec<Claim>,
     /// When the run passed from one phase to the next.
     pub phases: Phases,
     /// The first event after the cluster was left alone, if the run came that far.
@@ -57,7 +58,7 @@ pub struct Finding {
     /// Its name: `panic`, `no-recovery`, or that of an invariant.
     pub name: &'static str,
     /// The claim that it breaks, if it is part of one; else no mode allows it.
-    pub claim: Option<shakedown_checkers::Level>,
+    pub claim: Option<Claim>,
     /// One sentence.
     pub sentence: String,
     /// Simulated nanoseconds.
@@ -69,32 +70,30 @@ pub fn host_name(nodes: &[String], host: Host) -> &str {
     nodes.get(host).map_or(CLIENTS, String::as_str)
 }
 
-/// Runs a plan, which must be [valid](Plan::validate), against a system in a mode.
-pub fn run<S, W>(
-    plan: &Plan<W::Planned>,
-    workload: &W,
-    mode: &'static Mode,
-    defect: Option<&'static Defect>,
-) -> Happened
+/// Runs a plan, which must be [valid](Plan::validate), against a system.
+pub fn run<S, W>(plan: &Plan<W::Planned>, workload: &W, system: S) -> Happened
 where
     S: System,
     W: Workload,
     S::Client: Invoke<W>,
 {
     let recording = Recording::begin();
-    let system = Rc::new(S::new(mode, defect));
+    let system = Rc::new(system);
     let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len(), plan.stop_ms));
-    let disks: Vec<Rc<SimulatedDisk>> = plan
+    let names: Arc<[Arc<str>]> = plan.nodes.iter().map(String::as_str).chain([CLIENTS]).map(Arc::from).collect();
+    let mailboxes = Arc::new(Mailboxes::new(names));
+    let disks: Vec<Arc<SimulatedDisk>> = plan
         .nodes
         .iter()
-        .map(|name| Rc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))))
+        .map(|name| Arc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))))
         .collect();
-    let hosts = hosts(plan, workload, &system, &shared, &disks);
+    let hosts = hosts(plan, workload, &system, &shared, &mailboxes, &disks);
     let engine = Turmoil::new(plan.seed, hosts);
     let run = Run {
         recording,
         shared,
         disks,
+        mailboxes,
         engine,
         fabric: Fabric::new(Seed(plan.seed).below("fabric").0, plan.nodes.len() + 1, plan.latency_ms),
         nemesis: Nemesis::new(&plan.nodes, &plan.faults),
@@ -116,30 +115,31 @@ fn hosts<S, W>(
     workload: &W,
     system: &Rc<S>,
     shared: &Rc<Shared>,
-    disks: &[Rc<SimulatedDisk>],
-) -> Vec<(Rc<str>, Process)>
+    mailboxes: &Arc<Mailboxes>,
+    disks: &[Arc<SimulatedDisk>],
+) -> Vec<(Arc<str>, Process)>
 where
     S: System,
     W: Workload,
     S::Client: Invoke<W>,
 {
-    let cluster: Rc<[Rc<str>]> = plan.nodes.iter().map(|name| Rc::from(name.as_str())).collect();
-    let names: Rc<[Rc<str>]> = cluster.iter().cloned().chain([Rc::from(CLIENTS)]).collect();
+    let cluster: Arc<[Arc<str>]> = plan.nodes.iter().map(|name| Arc::from(name.as_str())).collect();
     let seed = Seed(plan.seed);
-    let mut hosts: Vec<(Rc<str>, Process)> = Vec::new();
+    let mut hosts: Vec<(Arc<str>, Process)> = Vec::new();
     for (host, name) in cluster.iter().enumerate() {
         let (system, cluster, disk) = (Rc::clone(system), cluster.clone(), disks[host].clone());
-        let (name, names, starts) = (name.clone(), names.clone(), Cell::new(0));
+        let (name, mailboxes, starts) = (name.clone(), Arc::clone(mailboxes), Cell::new(0));
+        let clock = Clock::new(engine::elapsed);
         let own_name = name.clone();
         let process = move || {
             starts.set(starts.get() + 1);
             let node = Node::new(
                 name.clone(),
                 cluster.clone(),
-                Clock::new(engine::elapsed),
+                clock.clone(),
                 Disk::new(disk.clone()),
-                seed.stream(&format!("node/{name}/{}", starts.get())),
-                Rc::new(HostBackend::new(host, names.clone())),
+                Chance::new(seed.stream(&format!("node/{name}/{}", starts.get()))),
+                Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
             );
             let system = Rc::clone(&system);
             engine::process(host, async move { system.node(node).await })
@@ -147,16 +147,16 @@ where
         hosts.push((own_name, Box::new(process)));
     }
     let host = cluster.len();
-    let (system, shared, plans, workload) =
-        (Rc::clone(system), Rc::clone(shared), plan.clients.clone(), workload.clone());
+    let (system, shared, mailboxes) = (Rc::clone(system), Rc::clone(shared), Arc::clone(mailboxes));
+    let (plans, workload) = (plan.clients.clone(), workload.clone());
     let process = move || {
         for (number, plan) in (0..).zip(&plans) {
             let context = Client::new(
                 number,
                 cluster.clone(),
                 Clock::new(engine::elapsed),
-                seed.stream(&format!("client-run/{number}")),
-                Rc::new(HostBackend::new(host, names.clone())),
+                Chance::new(seed.stream(&format!("client-run/{number}"))),
+                Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
             );
             let (system, workload, shared, plan) = (system.clone(), workload.clone(), shared.clone(), plan.clone());
             let client = async move {
@@ -167,14 +167,15 @@ where
         }
         Box::pin(std::future::pending()) as _
     };
-    hosts.push((Rc::from(CLIENTS), Box::new(process)));
+    hosts.push((Arc::from(CLIENTS), Box::new(process)));
     hosts
 }
 
 struct Run<'a, E> {
     recording: Recording,
     shared: Rc<Shared>,
-    disks: Vec<Rc<SimulatedDisk>>,
+    disks: Vec<Arc<SimulatedDisk>>,
+    mailboxes: Arc<Mailboxes>,
     engine: E,
     fabric: Fabric,
     nemesis: Nemesis,
@@ -245,6 +246,7 @@ impl<E: Engine> Run<'_, E> {
         }
         if !self.broken {
             self.engine.carry(&mut self.fabric, &mut self.nemesis, self.step);
+            self.mailboxes.carry(&mut self.fabric, &mut self.nemesis, self.step);
         }
         self.listen();
         self.step += 1;
@@ -255,10 +257,12 @@ impl<E: Engine> Run<'_, E> {
         let nodes: Vec<String> = (0..self.nodes.len())
             .map(|host| {
                 let role = self.trace.iter().rev().find(|said| said.host == host && said.event == "role");
-                let is = match role.and_then(|said| said.text("role").zip(said.number("term"))) {
+                let epoch = |word| role.and_then(|said| Some((said.text("role")?, word, said.number(word)?)));
+                let is = match (role.and_then(|said| said.text("role")), epoch("term").or_else(|| epoch("epoch"))) {
                     _ if self.nemesis.is_down(host) => "down".to_owned(),
-                    Some((role, term)) => format!("{role} in term {term}"),
-                    None => "up".to_owned(),
+                    (_, Some((role, word, epoch))) => format!("{role} in {word} {epoch}"),
+                    (Some(role), None) => role.to_owned(),
+                    (None, None) => "up".to_owned(),
                 };
                 format!("{} {is}", self.nodes[host])
             })
@@ -323,7 +327,8 @@ impl<E: Engine> Run<'_, E> {
     }
 
     fn hear(&mut self, said: Said) {
-        self.nemesis.observe(said.host, said.event, said.text("role"), said.number("term"), self.step);
+        let epoch = said.number("term").or_else(|| said.number("epoch"));
+        self.nemesis.observe(said.host, said.event, said.text("role"), epoch, self.step);
         let observed = Observed { said: &said, nodes: self.nodes };
         for (invariant, broken) in &mut self.invariants {
             if !*broken && let Err(violation) = invariant.observe(&observed) {

@@ -3,10 +3,11 @@
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use shakedown_systems::door::{ModeInfo, Recovery, SystemInfo};
 use shakedown_workloads::Workload;
 
 use crate::chance::Seed;
-use crate::plan::{ClientPlan, Fault, FaultKind, LEADER, Moment, PLAN_SCHEMA, Plan, Step};
+use crate::plan::{ClientPlan, Fault, FaultKind, Moment, PLAN_SCHEMA, Plan, Step};
 
 /// What is wanted of a run, apart from its seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +46,13 @@ impl Scenario {
     }
 
     /// The plan that a seed draws.
-    pub fn plan<W: Workload>(&self, workload: &W, seed: u64) -> Plan<W::Planned> {
+    pub fn plan<W: Workload>(&self, workload: &W, seed: u64, system: &SystemInfo) -> Plan<W::Planned> {
+        // A mode that there is not is told of when the plan is held against its system.
+        let mode = system.mode(&self.mode).unwrap_or(&system.modes[0]);
         let seed = Seed(seed);
         let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("n{n}")).collect();
-        let mut healed = healed(&nodes, &mut seed.stream("heal"));
-        let faults = self.faults(&nodes, &healed, seed);
+        let mut healed = healed(&nodes, mode.recovery, &mut seed.stream("heal"));
+        let faults = self.faults(&nodes, &healed, mode, seed);
         // Where nothing lasts for the others, all are healed: a leader that is sound but alone in having no client would lead for ever.
         if faults.iter().all(|fault| fault.lasts_ms != LASTING_MS) {
             healed.clone_from(&nodes);
@@ -84,7 +87,7 @@ impl Scenario {
 
     /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), one to six faults of them; and where only a
     /// majority is healed, one that lasts for the others.
-    fn faults(&self, nodes: &[String], healed: &[String], seed: Seed) -> Vec<Fault> {
+    fn faults(&self, nodes: &[String], healed: &[String], mode: &ModeInfo, seed: Seed) -> Vec<Fault> {
         let mut chance = seed.stream("faults");
         let kinds: Vec<&str> = self.faults.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { self.faults.clone() } else { kinds };
@@ -97,9 +100,9 @@ impl Scenario {
                 let own = seed.below(&format!("fault/{id}"));
                 let mut chance = own.stream("what");
                 let kind = *kinds.choose(&mut chance).unwrap_or(&kinds[0]);
-                let begins = self.moment(&mut chance);
+                let begins = self.moment(mode, &mut chance);
                 let lasts_ms = if kind == "crash" { 0 } else { duration(&mut chance) };
-                Fault { id, seed: own.0, begins, lasts_ms, fault: draw(kind, nodes, &mut chance) }
+                Fault { id, seed: own.0, begins, lasts_ms, fault: draw(kind, nodes, mode.roles, &mut chance) }
             })
             .collect();
         let others: Vec<String> = nodes.iter().filter(|node| !healed.contains(node)).cloned().collect();
@@ -120,11 +123,12 @@ impl Scenario {
         faults
     }
 
-    /// Mostly a time; sometimes just when a leader was elected.
-    fn moment(&self, chance: &mut Xoshiro256PlusPlus) -> Moment {
-        if chance.random_bool(0.25) {
+    /// Mostly a time; sometimes just after an event of the system's, where it has any.
+    fn moment(&self, mode: &ModeInfo, chance: &mut Xoshiro256PlusPlus) -> Moment {
+        if !mode.moments.is_empty() && chance.random_bool(0.25) {
             let nth = chance.random_range(1..=3);
-            return Moment::On { on: "elected".to_owned(), node: None, nth, plus_ms: chance.random_range(0..=60) };
+            let on = one_of(mode.moments, chance);
+            return Moment::On { on, node: None, nth, plus_ms: chance.random_range(0..=60) };
         }
         let first = (self.stop_ms / 4).min(300);
         let last = (self.stop_ms * 3 / 4).max(first);
@@ -135,16 +139,22 @@ impl Scenario {
 /// Longer than any run.
 const LASTING_MS: u64 = 3_600_000;
 
-/// All nodes, or in a third of the seeds only a majority: total healing hides livelocks.
-fn healed(nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
-    let mut healed = nodes.to_vec();
-    if chance.random_ratio(1, 3) && nodes.len() > 2 {
-        let spared = chance.random_range(1..=(nodes.len() - 1) / 2);
-        for _ in 0..spared {
-            healed.remove(chance.random_range(0..healed.len()));
+/// All nodes, or in a third of the seeds only as many as the system must recover from: total healing hides livelocks.
+fn healed(nodes: &[String], recovery: Recovery, chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
+    let mut healed: Vec<usize> = (0..nodes.len()).collect();
+    // How many may be spared at the most.
+    let most = (0..nodes.len()).rev().find(|spared| recovery.admits(nodes.len(), &healed[*spared..])).unwrap_or(0);
+    if most > 0 && nodes.len() > 2 && chance.random_ratio(1, 3) {
+        for _ in 0..chance.random_range(1..=most) {
+            let without = |at: usize| -> Vec<usize> { healed.iter().copied().filter(|node| *node != at).collect() };
+            let spared = healed[chance.random_range(0..healed.len())];
+            let rest = without(spared);
+            if recovery.admits(nodes.len(), &rest) {
+                healed = rest;
+            }
         }
     }
-    healed
+    healed.into_iter().map(|node| nodes[node].clone()).collect()
 }
 
 /// From half an election timeout up to some seconds, short ones more often.
@@ -153,33 +163,44 @@ fn duration(chance: &mut Xoshiro256PlusPlus) -> u64 {
     exponent.exp() as u64
 }
 
-fn draw(kind: &str, nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> FaultKind {
+/// One of the names that a system gives; of a single one nothing is drawn.
+fn one_of(names: &[&str], chance: &mut Xoshiro256PlusPlus) -> String {
+    let at = if names.len() > 1 { chance.random_range(0..names.len()) } else { 0 };
+    names[at].to_owned()
+}
+
+fn draw(kind: &str, nodes: &[String], roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> FaultKind {
     let mut shuffled = nodes.to_vec();
     shuffled.shuffle(chance);
     match kind {
-        "partition" => FaultKind::Partition { sides: sides(shuffled, chance) },
+        "partition" => FaultKind::Partition { sides: sides(shuffled, roles, chance) },
         "one-way" => {
             let cut = chance.random_range(1..nodes.len().max(2));
             let to = shuffled.split_off(cut.min(shuffled.len()));
-            match chance.random_range(0..3) {
-                0 => FaultKind::OneWay { from: vec![LEADER.to_owned()], to: nodes.to_vec() },
-                1 => FaultKind::OneWay { from: nodes.to_vec(), to: vec![LEADER.to_owned()] },
+            match chance.random_range(roleless(roles, 2)..3) {
+                0 => FaultKind::OneWay { from: vec![one_of(roles, chance)], to: nodes.to_vec() },
+                1 => FaultKind::OneWay { from: nodes.to_vec(), to: vec![one_of(roles, chance)] },
                 _ => FaultKind::OneWay { from: shuffled, to },
             }
         }
         "ring" => FaultKind::Ring { order: shuffled },
-        "crash" => FaultKind::Crash { nodes: victims(shuffled, chance) },
-        "kill" => FaultKind::Kill { nodes: victims(shuffled, chance) },
-        "power-loss" => FaultKind::PowerLoss { nodes: victims(shuffled, chance) },
+        "crash" => FaultKind::Crash { nodes: victims(shuffled, roles, chance) },
+        "kill" => FaultKind::Kill { nodes: victims(shuffled, roles, chance) },
+        "power-loss" => FaultKind::PowerLoss { nodes: victims(shuffled, roles, chance) },
         "loss" => FaultKind::Loss { probability: f64::from(chance.random_range(2..=30)) / 100.0 },
         _ => FaultKind::Delay { at_most_ms: *[10, 40, 120, 300].choose(chance).unwrap_or(&40) },
     }
 }
 
-/// Halves, one node alone, or the leader alone.
-fn sides(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<Vec<String>> {
-    let small = match chance.random_range(0..3) {
-        0 => return vec![vec![LEADER.to_owned()]],
+/// The first of the choices that needs no role: of a system that has none, nothing is aimed at one.
+fn roleless(roles: &[&str], first: u32) -> u32 {
+    if roles.is_empty() { first } else { 0 }
+}
+
+/// Halves, one node alone, or the holder of a role alone.
+fn sides(shuffled: Vec<String>, roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> Vec<Vec<String>> {
+    let small = match chance.random_range(roleless(roles, 1)..3) {
+        0 => return vec![vec![one_of(roles, chance)]],
         1 => 1,
         _ => shuffled.len() / 2,
     };
@@ -187,10 +208,10 @@ fn sides(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<Vec<Stri
     vec![one.to_vec(), other.to_vec()]
 }
 
-/// The leader, one, some, or all.
-fn victims(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
-    let some = match chance.random_range(0..4) {
-        0 => return vec![LEADER.to_owned()],
+/// The holder of a role, one node, some, or all.
+fn victims(shuffled: Vec<String>, roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
+    let some = match chance.random_range(roleless(roles, 1)..4) {
+        0 => return vec![one_of(roles, chance)],
         1 => 1,
         2 => chance.random_range(1..=shuffled.len()),
         _ => shuffled.len(),
@@ -200,13 +221,15 @@ fn victims(shuffled: Vec<String>, chance: &mut Xoshiro256PlusPlus) -> Vec<String
 
 #[cfg(test)]
 mod tests {
+    use shakedown_systems::RaftKv;
+
     use super::*;
 
     #[test]
     fn only_where_something_lasts_for_the_others_are_they_not_healed() {
         let plan = |faults: &[&'static str], seed| {
             let scenario = Scenario { faults: faults.to_vec(), ..Scenario::new("raft-kv", "log") };
-            scenario.plan(&shakedown_workloads::Kv::default(), seed)
+            scenario.plan(&shakedown_workloads::Kv::default(), seed, &SystemInfo::of_family::<RaftKv>())
         };
         let all: Vec<&str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
         let mut spared = 0;

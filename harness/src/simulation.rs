@@ -6,6 +6,8 @@
 //!      ▼
 //!   Fabric             numbers each message and gives it its fate: a function of seed, sender, receiver, number, faults
 //!
+//!   mailboxes            datagrams between send and receive; streams are turmoil's
+//!
 //!   stage              what a future needs to run as part of a node: whose it is, what it says, what becomes of its panics
 //!   disk               files that forget what was not synced
 //! ```
@@ -13,4 +15,5 @@
 pub mod disk;
 pub mod engine;
 pub mod fabric;
+pub mod mailboxes;
 pub mod stage;

@@ -376,7 +376,7 @@ fn what_is_not_known_is_refused_in_one_line_that_says_what_is() {
         (&["run", "raft-kv", "--mode", "fast"], "there is no mode \"fast\"; there are"),
         (&["run", "--workload", "x"], "there is no workload \"x\"; there are kv, register"),
         (&["run", "--defect", "x"], "there is no defect \"x\"; there are ack-before-sync"),
-        (&["run", "--faults", "kill,rain"], "there is no fault \"rain\"; there are partition"),
+        (&["run", "--faults", "kill,rain"], "there is no fault \"rain\"; nearest: ring; there are partition"),
         (&["run", "--seeds", "5..5"], "expected A..B with A below B"),
         (&["run", "--time", "6"], "expected a time up to an hour with its unit"),
         (&["check", "--model", "graph", "x"], "there is no model \"graph\"; there are register"),

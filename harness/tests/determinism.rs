@@ -9,7 +9,7 @@ use shakedown::scenario::Scenario;
 use shakedown_results::directory::write_trace;
 
 fn scenario(pairing: &dyn Pairing, mode: &str) -> Scenario {
-    Scenario { clients: 6, operations: 60, stop_ms: 2_500, ..Scenario::new(pairing.system(), mode) }
+    Scenario { clients: 6, operations: 60, stop_ms: 2_500, ..Scenario::new(&pairing.system().name, mode) }
 }
 
 fn bytes(judged: &Judged) -> (Vec<u8>, Vec<u8>) {
@@ -22,10 +22,10 @@ fn bytes(judged: &Judged) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn a_plan_runs_twice_to_the_same_history_and_trace() {
     for pairing in pairings() {
-        for mode in pairing.modes() {
+        for mode in &pairing.system().modes {
             for seed in 0..3 {
-                let scenario = scenario(&*pairing, mode.name);
-                let (one, two) = (pairing.run(&scenario, seed), pairing.run(&scenario, seed));
+                let scenario = scenario(&*pairing, &mode.name);
+                let (one, two) = (pairing.run(&scenario, seed).unwrap(), pairing.run(&scenario, seed).unwrap());
                 assert!(one.happened.history.len() > 100);
                 assert_eq!(one.record.events_hash, two.record.events_hash);
                 assert_eq!(bytes(&one), bytes(&two));
@@ -38,7 +38,7 @@ fn a_plan_runs_twice_to_the_same_history_and_trace() {
 fn a_run_is_the_same_on_another_thread_while_others_run() {
     let hash = |seed| {
         let pairing = &pairings()[0];
-        pairing.run(&scenario(&**pairing, "log"), seed).record.events_hash
+        pairing.run(&scenario(&**pairing, "log"), seed).unwrap().record.events_hash
     };
     let alone: Vec<String> = (0..4).map(hash).collect();
     let together: Vec<String> = std::thread::scope(|scope| {
@@ -56,7 +56,7 @@ fn a_plan_that_was_written_and_read_runs_to_the_same_end() {
     let read: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(plan_text(&read), text);
     let replayed = pairing.run_plan(read).unwrap();
-    assert_eq!(replayed.record.events_hash, pairing.run(&scenario, 5).record.events_hash);
+    assert_eq!(replayed.record.events_hash, pairing.run(&scenario, 5).unwrap().record.events_hash);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn taking_an_operation_away_leaves_the_faults_and_the_other_clients_as_they_were
     let mut plan: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
     plan.clients[2].operations.truncate(3);
     let shorter = pairing.run_plan(plan).unwrap();
-    let whole = pairing.run(&scenario, 7);
+    let whole = pairing.run(&scenario, 7).unwrap();
     let begins = |judged: &Judged| -> Vec<_> {
         judged
             .record

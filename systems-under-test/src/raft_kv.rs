@@ -24,10 +24,9 @@ pub mod storage;
 
 use std::future::Future;
 
-use crate::context::{Client, Node};
-use shakedown_checkers::Level;
+use shakedown_checkers::{Claim, Level};
 
-use crate::system::{Defect, Failure, Invariant, Mode, System};
+use crate::door::{Client, Defect, Failure, Family, Invariant, Mode, Node, Recovery, System};
 
 use client::RaftKvClient;
 use defects::Bug;
@@ -55,53 +54,52 @@ pub struct RaftKv {
     bug: Option<Bug>,
 }
 
-impl System for RaftKv {
-    type Client = RaftKvClient;
+const LINEARIZABLE: &[Claim] = &[Claim::Level(Level::Linearizable)];
+const LOCAL_READS: &[Claim] = &[Claim::Rule(invariants::PREFIX_READS), Claim::Level(Level::Eventual)];
+
+impl Family for RaftKv {
+    type Mode = ReadMode;
+    type Bug = Bug;
 
     const NAME: &'static str = "raft-kv";
     const SUMMARY: &'static str = "a replicated key-value store over Raft, with sessions and compare-and-set";
 
-    const MODES: &'static [Mode] = &[
-        Mode { name: "log", summary: "reads go through the log, like writes", claims: &[Level::Linearizable] },
+    const MODES: &'static [Mode<ReadMode>] = &[
+        Mode {
+            name: "log",
+            summary: "reads go through the log, like writes",
+            claims: LINEARIZABLE,
+            value: ReadMode::Log,
+        },
         Mode {
             name: "read-index",
             summary: "the leader answers reads after a round of heartbeats",
-            claims: &[Level::Linearizable],
+            claims: LINEARIZABLE,
+            value: ReadMode::Index,
         },
         Mode {
             name: "leader-local",
             summary: "whoever believes to lead answers reads at once: stale while another leads",
-            claims: &[Level::Prefix, Level::Eventual],
+            claims: LOCAL_READS,
+            value: ReadMode::Leader,
         },
         Mode {
             name: "follower-local",
             summary: "any node answers reads at once: stale without any fault",
-            claims: &[Level::Prefix, Level::Eventual],
+            claims: LOCAL_READS,
+            value: ReadMode::Follower,
         },
     ];
 
-    const DEFECTS: &'static [Defect] = defects::LIST;
+    const DEFECTS: &'static [Defect<Bug>] = defects::LIST;
 
-    const MARKS: &'static [(&'static str, &'static str)] = &[
-        ("elected", "a leader was elected"),
-        ("election-repeated", "an election was split or went unanswered, and was repeated"),
-        ("leader-stepped-down", "a leader was deposed, or gave up without a majority"),
-        ("log-truncated", "a follower cut off entries that conflicted with its leader's"),
-        ("recovered-from-disk", "a node began again with what its disk held"),
-        ("torn-record-found", "recovery found a record that the power cut short"),
-        ("retry-answered-from-session", "a retried operation was answered without being applied again"),
-        ("read-lost-its-leader", "a read waited for confirmation when its leader was deposed"),
-    ];
-
-    fn new(mode: &'static Mode, defect: Option<&'static Defect>) -> RaftKv {
-        let reads = match mode.name {
-            "read-index" => ReadMode::Index,
-            "leader-local" => ReadMode::Leader,
-            "follower-local" => ReadMode::Follower,
-            _ => ReadMode::Log,
-        };
-        RaftKv { reads, bug: defect.and_then(|defect| Bug::from_name(defect.name)) }
+    fn new(mode: ReadMode, bug: Option<Bug>) -> RaftKv {
+        RaftKv { reads: mode, bug }
     }
+}
+
+impl System for RaftKv {
+    type Client = RaftKvClient;
 
     fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
         node::serve(node, self.reads, self.bug)
@@ -109,6 +107,26 @@ impl System for RaftKv {
 
     fn client(&self, client: Client) -> RaftKvClient {
         RaftKvClient::new(client, self.reads)
+    }
+
+    fn name(&self) -> String {
+        RaftKv::NAME.to_owned()
+    }
+
+    fn roles(&self) -> &'static [&'static str] {
+        &["leader"]
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        &["elected"]
+    }
+
+    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+        MARKS
+    }
+
+    fn recovery(&self) -> Recovery {
+        Recovery::Majority
     }
 
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {
@@ -120,3 +138,14 @@ impl System for RaftKv {
         ]
     }
 }
+
+const MARKS: &[(&str, &str)] = &[
+    ("elected", "a leader was elected"),
+    ("election-repeated", "an election was split or went unanswered, and was repeated"),
+    ("leader-stepped-down", "a leader was deposed, or gave up without a majority"),
+    ("log-truncated", "a follower cut off entries that conflicted with its leader's"),
+    ("recovered-from-disk", "a node began again with what its disk held"),
+    ("torn-record-found", "recovery found a record that the power cut short"),
+    ("retry-answered-from-session", "a retried operation was answered without being applied again"),
+    ("read-lost-its-leader", "a read waited for confirmation when its leader was deposed"),
+];

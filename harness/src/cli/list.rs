@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use shakedown_checkers::ModelName;
 use shakedown_checkers::levels::Level;
+use shakedown_systems::door::SystemInfo;
 
 use crate::catalogue::{Pairing, pairings};
 use crate::plan::FaultKind;
@@ -57,20 +58,20 @@ fn items(what: What) -> Vec<Item> {
     let pairings = pairings();
     let systems = systems(&pairings);
     match what {
-        What::Systems => systems.iter().map(|s| item("systems", s.system(), s.system_summary())).collect(),
+        What::Systems => systems.iter().map(|s| item("systems", &s.name, &s.summary)).collect(),
         What::Modes => systems
             .iter()
             .flat_map(|system| {
-                system.modes().iter().map(move |mode| {
+                system.modes.iter().map(move |mode| {
                     let claims: Vec<&str> = mode.claims.iter().map(|claim| claim.name()).collect();
                     let summary = format!("{} (claims {})", mode.summary, claims.join(", "));
-                    item("modes", &format!("{} {}", system.system(), mode.name), &summary)
+                    item("modes", &format!("{} {}", system.name, mode.name), &summary)
                 })
             })
             .collect(),
         What::Workloads => pairings
             .iter()
-            .map(|p| item("workloads", &format!("{} {}", p.system(), p.workload()), p.workload_summary()))
+            .map(|p| item("workloads", &format!("{} {}", p.system().name, p.workload()), p.workload_summary()))
             .collect(),
         What::Faults => FaultKind::ALL.iter().map(|(name, summary)| item("faults", name, summary)).collect(),
         What::Models => ModelName::ALL.iter().map(|model| item("models", model.name(), model.summary())).collect(),
@@ -80,33 +81,36 @@ fn items(what: What) -> Vec<Item> {
         What::Defects => systems
             .iter()
             .flat_map(|system| {
-                system.defects().iter().map(move |defect| {
+                system.defects.iter().map(move |defect| {
                     let summary = format!(
                         "{} (in {}, difficulty {}; {})",
                         defect.wrong, defect.mode, defect.difficulty, defect.source
                     );
-                    item("defects", &format!("{} {}", system.system(), defect.name), &summary)
+                    item("defects", &format!("{} {}", system.name, defect.name), &summary)
                 })
             })
             .collect(),
-        What::Marks => systems
-            .iter()
-            .flat_map(|system| {
-                system
-                    .marks()
-                    .iter()
-                    .map(move |(name, summary)| item("marks", &format!("{} {name}", system.system()), summary))
-            })
-            .collect(),
+        What::Marks => {
+            let mut marks: Vec<Item> = Vec::new();
+            for system in systems {
+                for (name, summary) in system.modes.iter().flat_map(|mode| mode.marks) {
+                    let mark = item("marks", &format!("{} {name}", system.name), summary);
+                    if marks.iter().all(|known| known.name != mark.name) {
+                        marks.push(mark);
+                    }
+                }
+            }
+            marks
+        }
     }
 }
 
-/// One pairing of each system.
-fn systems(pairings: &[Box<dyn Pairing>]) -> Vec<&dyn Pairing> {
-    let mut systems: Vec<&dyn Pairing> = Vec::new();
-    for pairing in pairings {
-        if systems.iter().all(|known| known.system() != pairing.system()) {
-            systems.push(&**pairing);
+/// Each system once.
+fn systems(pairings: &[Box<dyn Pairing>]) -> Vec<&SystemInfo> {
+    let mut systems: Vec<&SystemInfo> = Vec::new();
+    for system in pairings.iter().map(|pairing| pairing.system()) {
+        if systems.iter().all(|known| known.name != system.name) {
+            systems.push(system);
         }
     }
     systems

@@ -17,10 +17,10 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
     let file = find(arguments)?;
     let plan = Plan::read(&file)?;
     let pairings = pairings();
-    let mut systems: Vec<&str> = pairings.iter().map(|pairing| pairing.system()).collect();
+    let mut systems: Vec<&str> = pairings.iter().map(|pairing| pairing.system().name.as_str()).collect();
     systems.dedup();
     let place = |Trouble(trouble)| Trouble(format!("{}: {trouble}", file.display()));
-    let mut served = pairings.iter().filter(|pairing| pairing.system() == plan.system).peekable();
+    let mut served = pairings.iter().filter(|pairing| pairing.system().name == plan.system).peekable();
     if served.peek().is_none() {
         return Err(place(unknown("system", &plan.system, &systems)));
     }

@@ -110,15 +110,12 @@ fn wanted<'a>(
     arguments: &RunArguments,
     pairings: &'a [Box<dyn Pairing>],
 ) -> Result<Vec<(&'a dyn Pairing, Scenario)>, Trouble> {
-    let names = |name: &dyn Fn(&dyn Pairing) -> &'static str| {
-        let mut names: Vec<&str> = pairings.iter().map(|pairing| name(&**pairing)).collect();
-        names.dedup();
-        names
-    };
     if let Some(system) = &arguments.system
-        && pairings.iter().all(|pairing| pairing.system() != system)
+        && pairings.iter().all(|pairing| pairing.system().name != *system)
     {
-        return Err(unknown("system", system, &names(&|pairing| pairing.system())));
+        let mut names: Vec<&str> = pairings.iter().map(|pairing| pairing.system().name.as_str()).collect();
+        names.dedup();
+        return Err(unknown("system", system, &names));
     }
     let faults = faults(&arguments.faults)?;
     let stop_ms = milliseconds(&arguments.time)?;
@@ -127,27 +124,28 @@ fn wanted<'a>(
     let mut workloads = Vec::new();
     let mut defects = Vec::new();
     for pairing in pairings {
-        if arguments.system.as_ref().is_some_and(|system| system != pairing.system()) {
+        if arguments.system.as_ref().is_some_and(|system| *system != pairing.system().name) {
             continue;
         }
         workloads.push(pairing.workload());
-        modes.extend(pairing.modes().iter().map(|mode| mode.name));
-        defects.extend(pairing.defects().iter().map(|defect| defect.name));
+        let system = pairing.system();
+        modes.extend(system.modes.iter().map(|mode| mode.name.as_str()));
+        defects.extend(system.defects.iter().map(|defect| defect.name));
         if arguments.workload.as_ref().is_some_and(|workload| workload != pairing.workload()) {
             continue;
         }
-        let defect = arguments.defect.as_ref().map(|name| pairing.defects().iter().find(|d| d.name == name));
+        let defect = arguments.defect.as_ref().map(|name| system.defects.iter().find(|d| d.name == name));
         let Some(defect) = defect.map_or(Some(None), |found| found.map(Some)) else { continue };
         if let (Some(defect), Some(mode)) = (defect, &arguments.mode)
             && defect.mode != mode
-            && pairing.modes().iter().any(|known| known.name == mode)
+            && system.modes.iter().any(|known| known.name == *mode)
         {
             let (name, right) = (defect.name, defect.mode);
             return Err(Trouble(format!(
                 "mode {mode} never executes the defect {name}; expected --mode {right}, or none"
             )));
         }
-        for mode in pairing.modes() {
+        for mode in &system.modes {
             let asked = arguments.mode.as_deref().or(defect.map(|defect| defect.mode));
             if asked.is_some_and(|asked| asked != mode.name) {
                 continue;
@@ -159,7 +157,7 @@ fn wanted<'a>(
                 operations: arguments.operations as usize,
                 stop_ms,
                 faults: faults.clone(),
-                ..Scenario::new(pairing.system(), mode.name)
+                ..Scenario::new(&system.name, &mode.name)
             };
             wanted.push((&**pairing, scenario));
         }

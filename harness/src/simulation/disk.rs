@@ -1,17 +1,17 @@
 //! A disk that forgets: what was not synced is lost when the power fails, and the last write may be torn.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use shakedown_systems::context::{Files, Local};
+use shakedown_systems::door::{Files, Sent};
 
 /// A node's disk. It outlives the node's processes.
 pub struct SimulatedDisk {
-    state: RefCell<State>,
+    state: Mutex<State>,
     /// How long a sync takes: at least and at most, in milliseconds.
     sync_ms: [u64; 2],
 }
@@ -37,14 +37,14 @@ impl SimulatedDisk {
     /// An empty disk.
     pub fn new(sync_ms: [u64; 2], chance: Xoshiro256PlusPlus) -> SimulatedDisk {
         let state = State { files: BTreeMap::new(), names: BTreeSet::new(), removed: BTreeMap::new(), chance };
-        SimulatedDisk { state: RefCell::new(state), sync_ms }
+        SimulatedDisk { state: Mutex::new(state), sync_ms }
     }
 
     /// The power fails. Tells how many bytes that had been written are gone.
     ///
     /// Of what was appended and not synced, a part of any length may remain. Files whose names were not synced are gone.
     pub fn lose_power(&self) -> u64 {
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state();
         let State { files, names, removed, chance } = &mut *state;
         let mut lost = 0;
         for (name, file) in std::mem::take(removed) {
@@ -68,30 +68,34 @@ impl SimulatedDisk {
         lost
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn latency(&self) -> Duration {
         let [least, most] = self.sync_ms;
-        let draw = self.state.borrow_mut().chance.next_u64();
+        let draw = self.state().chance.next_u64();
         Duration::from_millis(least + draw % (most - least + 1))
     }
 }
 
 impl Files for SimulatedDisk {
     fn list(&self) -> Vec<String> {
-        self.state.borrow().files.keys().cloned().collect()
+        self.state().files.keys().cloned().collect()
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        Ok(self.state.borrow().files.get(name).ok_or_else(|| missing(name))?.content.clone())
+        Ok(self.state().files.get(name).ok_or_else(|| missing(name))?.content.clone())
     }
 
     fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state();
         state.files.entry(name.to_owned()).or_default().content.extend_from_slice(bytes);
         Ok(())
     }
 
     fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state();
         let file = state.files.get_mut(name).ok_or_else(|| missing(name))?;
         let length = usize::try_from(length).ok().filter(|length| *length <= file.content.len());
         let length = length.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, format!("{name} is shorter")))?;
@@ -105,7 +109,7 @@ impl Files for SimulatedDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state();
         let file = state.files.remove(name).ok_or_else(|| missing(name))?;
         if state.names.contains(name) {
             state.removed.entry(name.to_owned()).or_insert(file);
@@ -113,11 +117,11 @@ impl Files for SimulatedDisk {
         Ok(())
     }
 
-    fn sync<'a>(&'a self, name: &'a str) -> Local<'a, io::Result<()>> {
+    fn sync<'a>(&'a self, name: &'a str) -> Sent<'a, io::Result<()>> {
         Box::pin(async move {
-            let written = self.state.borrow().files.get(name).ok_or_else(|| missing(name))?.content.len();
+            let written = self.state().files.get(name).ok_or_else(|| missing(name))?.content.len();
             tokio::time::sleep(self.latency()).await;
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             let file = state.files.get_mut(name).ok_or_else(|| missing(name))?;
             file.durable = file.durable.max(written.min(file.content.len()));
             file.cut.clear();
@@ -125,10 +129,10 @@ impl Files for SimulatedDisk {
         })
     }
 
-    fn sync_directory(&self) -> Local<'_, io::Result<()>> {
+    fn sync_directory(&self) -> Sent<'_, io::Result<()>> {
         Box::pin(async move {
             tokio::time::sleep(self.latency()).await;
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             state.names = state.files.keys().cloned().collect();
             state.removed.clear();
             Ok(())

@@ -3,17 +3,17 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use shakedown_systems::context::{Address, Backend, Datagrams, Local, Socket};
-use turmoil::net::UdpSocket;
+use shakedown_systems::door::{Backend, Local, Socket};
 use turmoil::{Builder, Protocol, Sim};
 
 use crate::nemesis::{Host, Nemesis};
 
 use super::fabric::{Carriage, Due, Fabric};
+use super::mailboxes::Mailboxes;
 use super::stage;
 
 /// A simulated world of hosts.
@@ -40,7 +40,7 @@ pub type Process = Box<dyn Fn() -> Local<'static, ()>>;
 /// turmoil, with every link held.
 pub struct Turmoil {
     sim: Sim<'static>,
-    names: Vec<Rc<str>>,
+    names: Vec<Arc<str>>,
     addresses: Vec<IpAddr>,
     /// By link, in turmoil's order: its two hosts, and when its messages are due, in the order in which they lie there.
     links: Vec<(Host, Host, VecDeque<Due>)>,
@@ -48,7 +48,7 @@ pub struct Turmoil {
 
 impl Turmoil {
     /// A world of these hosts, which begin in this order.
-    pub fn new(seed: u64, hosts: Vec<(Rc<str>, Process)>) -> Turmoil {
+    pub fn new(seed: u64, hosts: Vec<(Arc<str>, Process)>) -> Turmoil {
         let mut sim = Builder::new()
             .tick_duration(Duration::from_millis(1))
             .simulation_duration(Duration::MAX)
@@ -56,7 +56,7 @@ impl Turmoil {
             .rng_seed(seed)
             .udp_capacity(4096)
             .build();
-        let names: Vec<Rc<str>> = hosts.iter().map(|(name, _)| Rc::clone(name)).collect();
+        let names: Vec<Arc<str>> = hosts.iter().map(|(name, _)| Arc::clone(name)).collect();
         for (name, process) in hosts {
             sim.host(&*name, move || {
                 let process = process();
@@ -159,61 +159,23 @@ pub fn elapsed() -> Duration {
 /// What stands behind the context of a node or client.
 pub struct HostBackend {
     host: Host,
-    names: Rc<[Rc<str>]>,
+    mailboxes: Arc<Mailboxes>,
 }
 
 impl HostBackend {
-    /// The backend of a host among all hosts.
-    pub fn new(host: Host, names: Rc<[Rc<str>]>) -> HostBackend {
-        HostBackend { host, names }
+    /// The backend of a host.
+    pub fn new(host: Host, mailboxes: Arc<Mailboxes>) -> HostBackend {
+        HostBackend { host, mailboxes }
     }
 }
 
 impl Backend for HostBackend {
-    fn bind(&self, port: u16) -> Local<'_, io::Result<Socket>> {
-        Box::pin(async move {
-            let socket = UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, port)).await?;
-            let addresses = self.names.iter().map(|name| turmoil::lookup(&**name)).collect();
-            Ok(Socket::new(Box::new(TurmoilSocket { socket, names: Rc::clone(&self.names), addresses })))
-        })
+    fn bind(&self, port: u16) -> io::Result<Socket> {
+        self.mailboxes.bind(self.host, port)
     }
 
     fn spawn(&self, task: Local<'static, ()>) {
         tokio::task::spawn_local(stage::on_stage(self.host, task));
-    }
-}
-
-struct TurmoilSocket {
-    socket: UdpSocket,
-    names: Rc<[Rc<str>]>,
-    addresses: Vec<IpAddr>,
-}
-
-impl Datagrams for TurmoilSocket {
-    fn send(&self, to: &Address, bytes: &[u8]) {
-        if let Some(at) = self.names.iter().position(|name| *name == to.host) {
-            // Nobody learns what becomes of a datagram, not even that there was no room for it.
-            let _ = self.socket.try_send_to(bytes, SocketAddr::new(self.addresses[at], to.port));
-        }
-    }
-
-    fn readable(&self) -> Local<'_, ()> {
-        Box::pin(async {
-            // It fails only with the socket, and then there is nothing to wait for.
-            let _ = self.socket.readable().await;
-        })
-    }
-
-    fn try_receive(&self) -> Option<(Address, Vec<u8>)> {
-        thread_local! {
-            static BUFFER: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; 65_536]);
-        }
-        BUFFER.with_borrow_mut(|buffer| {
-            let (length, from) = self.socket.try_recv_from(buffer).ok()?;
-            let at = self.addresses.iter().position(|address| *address == from.ip())?;
-            let from = Address { host: Rc::clone(&self.names[at]), port: from.port() };
-            Some((from, buffer[..length].to_vec()))
-        })
     }
 }
 

@@ -1,12 +1,11 @@
 //! A client: finds the leader, retries, and says `info` when it does not know.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rand::Rng;
 use shakedown_workloads::{Invoke, Kv, Outcome, kv::Operation};
 
-use crate::context::{self, Address, Socket};
+use crate::door::{self, Address, Socket};
 
 use super::message::{Answer, NodeId, Packet, Reply, Request};
 use super::{PORT, ReadMode};
@@ -21,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(900);
 /// A client of the store. It asks the node that it takes for the leader; in the mode in which any node answers reads, it reads
 /// from a node of its own.
 pub struct RaftKvClient {
-    context: context::Client,
+    context: door::Client,
     reads: ReadMode,
     socket: Option<Socket>,
     sequence: u64,
@@ -31,7 +30,7 @@ pub struct RaftKvClient {
 
 impl RaftKvClient {
     /// A client that has not asked anybody yet.
-    pub fn new(context: context::Client, reads: ReadMode) -> RaftKvClient {
+    pub fn new(context: door::Client, reads: ReadMode) -> RaftKvClient {
         let home = (context.number as usize % context.cluster.len()) as NodeId;
         RaftKvClient { context, reads, socket: None, sequence: 0, leader: home, home }
     }
@@ -73,10 +72,10 @@ impl RaftKvClient {
     /// Asks one node, and waits for its answer to this request; older answers are passed over.
     async fn attempt(&mut self, node: NodeId, request: &Request) -> Option<Reply> {
         if self.socket.is_none() {
-            self.socket = self.context.bind(0).await.ok();
+            self.socket = self.context.bind(0).ok();
         }
         let socket = self.socket.as_ref()?;
-        let to = Address { host: Rc::clone(&self.context.cluster[node as usize]), port: PORT };
+        let to = Address { host: Arc::clone(&self.context.cluster[node as usize]), port: PORT };
         socket.send(&to, &Packet::Request(request.clone()).encode());
         let answered = async {
             loop {
@@ -100,7 +99,7 @@ impl RaftKvClient {
     fn try_another(&mut self, local: bool) {
         let nodes = self.context.cluster.len() as u64;
         let node = if local { &mut self.home } else { &mut self.leader };
-        let step = 1 + self.context.rng.borrow_mut().next_u64() % (nodes.max(2) - 1);
+        let step = 1 + self.context.chance.next_u64() % (nodes.max(2) - 1);
         *node = ((u64::from(*node) + step) % nodes) as NodeId;
     }
 

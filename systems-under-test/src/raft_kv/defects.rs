@@ -1,6 +1,6 @@
 //! The bugs that can be planted. One flag, one branch each.
 
-use crate::system::Defect;
+use crate::door::{Defect, DefectInfo};
 
 macro_rules! defects {
     ($($variant:ident = $name:literal in $mode:literal, $difficulty:literal: $wrong:literal ($source:literal);)*) => {
@@ -10,16 +10,10 @@ macro_rules! defects {
         pub enum Bug { $($variant),* }
 
         /// The bugs, as the command line knows them.
-        pub const LIST: &[Defect] = &[$(
-            Defect { name: $name, wrong: $wrong, source: $source, mode: $mode, difficulty: $difficulty }
-        ),*];
-
-        impl Bug {
-            /// The bug with this name.
-            pub fn from_name(name: &str) -> Option<Bug> {
-                match name { $($name => Some(Bug::$variant),)* _ => None }
-            }
-        }
+        pub const LIST: &[Defect<Bug>] = &[$(Defect {
+            info: DefectInfo { name: $name, wrong: $wrong, source: $source, mode: $mode, difficulty: $difficulty },
+            bug: Bug::$variant,
+        }),*];
     };
 }
 
@@ -53,9 +47,8 @@ mod tests {
     #[test]
     fn every_listed_defect_runs_in_a_mode_that_there_is() {
         for defect in LIST {
-            let modes = <crate::RaftKv as crate::System>::MODES;
-            assert!(modes.iter().any(|mode| mode.name == defect.mode), "{}", defect.name);
-            assert!(Bug::from_name(defect.name).is_some(), "{}", defect.name);
+            let modes = <crate::RaftKv as crate::door::Family>::MODES;
+            assert!(modes.iter().any(|mode| mode.name == defect.info.mode), "{}", defect.info.name);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use shakedown_checkers::Level;
+use shakedown_checkers::{Claim, Rule};
 
-use crate::system::{Invariant, Observation, Violation};
+use crate::door::{Invariant, Observation, Violation};
 
 /// **Election safety:** at most one leader in a term.
 #[derive(Default)]
@@ -90,7 +90,11 @@ impl Invariant for StateMachineSafety {
     }
 }
 
-/// **Prefix:** what a node answers from its own state is what the committed log leaves after some entry.
+/// What the modes promise whose nodes answer from their own state.
+pub const PREFIX_READS: Rule =
+    Rule { name: "prefix-reads", summary: "every read shows what the committed log leaves after some entry" };
+
+/// **Prefix reads:** what a node answers from its own state is what the committed log leaves after some entry.
 #[derive(Default)]
 pub struct PrefixReads {
     applied: u64,
@@ -101,11 +105,11 @@ pub struct PrefixReads {
 
 impl Invariant for PrefixReads {
     fn name(&self) -> &'static str {
-        "prefix-reads"
+        PREFIX_READS.name
     }
 
-    fn claim(&self) -> Option<Level> {
-        Some(Level::Prefix)
+    fn claim(&self) -> Option<Claim> {
+        Some(Claim::Rule(PREFIX_READS))
     }
 
     fn judged(&self) -> u64 {

@@ -1,12 +1,9 @@
 //! The driver of a node: takes datagrams and time to the [`Server`], and what it answers to the disk and the network.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rand::Rng;
-
-use crate::context::{Address, Node, Socket};
-use crate::system::Failure;
+use crate::door::{Address, Failure, Node, Socket};
 
 use super::defects::Bug;
 use super::message::{Index, NodeId, Packet, Term};
@@ -20,7 +17,7 @@ const LAZY_SYNC: Duration = Duration::from_millis(250);
 
 /// Serves until the process dies.
 pub async fn serve(node: Node, reads: ReadMode, bug: Option<Bug>) -> Result<(), Failure> {
-    let socket = node.bind(PORT).await?;
+    let socket = node.bind(PORT)?;
     let (storage, found) = Storage::open(node.disk.clone(), bug).await?;
     if found.torn > 0 {
         tracing::info!(event = "torn-record-found", bytes = found.torn);
@@ -31,9 +28,9 @@ pub async fn serve(node: Node, reads: ReadMode, bug: Option<Bug>) -> Result<(), 
     }
     let me = node.cluster.iter().position(|name| *name == node.name).ok_or("the node is not in its cluster")?;
     let identity = (me as NodeId, node.cluster.len() as u8);
-    let chance = node.rng.borrow_mut().next_u64();
+    let chance = node.chance.next_u64();
     let server = Server::new(identity, reads, bug, (found.state, found.log), node.clock.now(), chance);
-    let peers = node.cluster.iter().map(|host| Address { host: Rc::clone(host), port: PORT }).collect();
+    let peers = node.cluster.iter().map(|host| Address { host: Arc::clone(host), port: PORT }).collect();
     Driver { node, socket, storage, server, peers, bug, lazy_sync: None }.run().await
 }
 
@@ -139,7 +136,7 @@ impl Driver {
     }
 
     fn chance(&self) -> u64 {
-        self.node.rng.borrow_mut().next_u64()
+        self.node.chance.next_u64()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shakedown_workloads::kv::Operation;
 
-use crate::context::Address;
+use crate::door::Address;
 
 use super::ReadMode;
 use super::defects::Bug;

@@ -13,7 +13,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::context::Disk;
+use crate::door::Disk;
 
 use super::defects::Bug;
 use super::log::Log;
