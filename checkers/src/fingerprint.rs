@@ -38,6 +38,11 @@ impl Fingerprint {
         self.decided.push((level, verdict));
     }
 
+    /// Adds all that another knows: of the same history, as another subject.
+    pub fn extend(&mut self, other: Fingerprint) {
+        self.decided.extend(other.decided);
+    }
+
     /// The verdict on a level, if it was decided by itself and not by its neighbours.
     pub fn verdict(&self, level: Level) -> Option<&Verdict> {
         self.decided.iter().find(|(decided, _)| *decided == level).map(|(_, verdict)| verdict)

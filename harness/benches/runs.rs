@@ -24,12 +24,14 @@ fn runs(criterion: &mut Criterion) {
     group.bench_function("plan, run and check", |bencher| {
         bencher.iter(|| {
             seed = (seed + 1) % SEEDS;
-            kv.run(&scenario, seed).expect("it makes sense")
+            kv.run(kv.draw(&scenario, seed).expect("it makes sense")).expect("it makes sense")
         });
     });
     let workload = Kv::default();
     let plans: Vec<_> = (0..SEEDS).map(|seed| scenario.plan(&workload, seed, kv.system())).collect();
-    let run = |seed: u64| runner::run(&plans[seed as usize], &workload, RaftKv::new(ReadMode::Log, None));
+    let run = |seed: u64| {
+        runner::run(&plans[seed as usize], &workload, RaftKv::new(ReadMode::Log, None)).expect("it makes sense")
+    };
     let (mut steps, mut messages) = (0, 0);
     for seed in 0..SEEDS {
         let happened = run(seed);

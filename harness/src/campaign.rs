@@ -9,7 +9,8 @@ use std::time::Instant;
 use shakedown_results::directory::{self, Run, WriteError};
 use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, Word};
 
-use crate::catalogue::{Judged, Pairing};
+use crate::catalogue::{JudgedRun, Pairing, plan_text};
+use crate::plan::Plan;
 use crate::scenario::Scenario;
 
 /// One run that is to be done.
@@ -43,11 +44,9 @@ pub struct Campaign<'a> {
 const KEPT_PER_CAUSE: usize = 3;
 
 impl Campaign<'_> {
-    /// Does the jobs. `finished` gets each record, in the order of the jobs.
-    ///
-    /// # Errors
-    /// If a run cannot be written.
-    pub fn run(&self, jobs: &[Job<'_>], mut finished: impl FnMut(&RunRecord)) -> Result<Vec<RunRecord>, WriteError> {
+    /// Does the jobs. `finished` gets each run, in the order of the jobs; and why it could not be written, if it could not: a run that
+    /// is done is told of, and those after it are done.
+    pub fn run(&self, jobs: &[Job<'_>], mut finished: impl FnMut(&JudgedRun, Option<WriteError>)) -> Vec<RunRecord> {
         let next = AtomicUsize::new(0);
         let enough = AtomicBool::new(false);
         // A run that is done keeps its whole trace until it is judged worth keeping: no more of them than needed.
@@ -76,84 +75,88 @@ impl Campaign<'_> {
     fn collect(
         &self,
         jobs: &[Job<'_>],
-        results: mpsc::Receiver<(usize, Judged)>,
-        finished: &mut impl FnMut(&RunRecord),
-    ) -> Result<Vec<RunRecord>, WriteError> {
-        let mut waiting: BTreeMap<usize, Judged> = BTreeMap::new();
+        results: mpsc::Receiver<(usize, JudgedRun)>,
+        finished: &mut impl FnMut(&JudgedRun, Option<WriteError>),
+    ) -> Vec<RunRecord> {
+        let mut waiting: BTreeMap<usize, JudgedRun> = BTreeMap::new();
         let mut records = Vec::new();
         let mut causes: BTreeMap<String, usize> = BTreeMap::new();
         let mut failures = 0;
         for (at, judged) in results {
             waiting.insert(at, judged);
             while let Some(judged) = waiting.remove(&records.len()) {
-                let job = &jobs[records.len()];
                 let failed = judged.record.verdict != Word::Valid;
                 let kept = causes.entry(cause(&judged.record)).or_default();
-                let keep = job.keep || failed && *kept < KEPT_PER_CAUSE;
+                let keep = jobs[records.len()].keep || failed && *kept < KEPT_PER_CAUSE;
                 *kept += usize::from(failed);
-                let record = self.keep(job, judged, keep)?;
-                finished(&record);
+                let record = self.keep(judged, keep, finished);
                 failures += usize::from(record.verdict == Word::Invalid);
                 records.push(record);
                 if self.stop_after.is_some_and(|enough| failures >= enough) {
-                    return Ok(records);
+                    return records;
                 }
             }
         }
         // Interrupted: what lies behind a gap is finished too.
-        for (at, judged) in waiting {
+        for (_, judged) in waiting {
             let failed = judged.record.verdict != Word::Valid;
-            let record = self.keep(&jobs[at], judged, failed)?;
-            finished(&record);
-            records.push(record);
+            records.push(self.keep(judged, failed, finished));
         }
-        Ok(records)
+        records
     }
 
-    fn one(&self, job: &Job<'_>) -> Judged {
+    fn one(&self, job: &Job<'_>) -> JudgedRun {
         let begun = Instant::now();
-        let mut judged = run(job);
+        // Scenarios are held against their systems before a campaign begins.
+        let plan = job.pairing.draw(job.scenario, job.seed).expect("a plan that is drawn makes sense");
+        let run = |plan: Plan| job.pairing.run(plan).expect("a plan that was drawn makes sense");
+        let again = self.verify_determinism.then(|| run(plan.clone()));
+        let mut judged = run(plan);
+        let RunRecord { system, mode, workload, seed, .. } = &judged.record;
+        let options = job.scenario.arguments();
+        judged.record.replay =
+            format!("shakedown run {system} --mode {mode} --workload {workload}{options} --keep all --seed {seed}");
         judged.record.seconds = begun.elapsed().as_secs_f64();
-        if self.verify_determinism {
-            let again = run(job);
-            if again.record.events_hash != judged.record.events_hash {
-                judged.record.verdict = Word::Invalid;
-                judged.record.anomalies.insert(0, differs(&judged, &again));
-            }
+        if let Some(again) = again.filter(|again| again.record.events_hash != judged.record.events_hash) {
+            judged.record.verdict = Word::Invalid;
+            judged.record.anomalies.insert(0, differs(&judged, &again));
         }
         judged
     }
 
-    fn keep(&self, job: &Job<'_>, mut judged: Judged, keep: bool) -> Result<RunRecord, WriteError> {
+    fn keep(
+        &self,
+        mut judged: JudgedRun,
+        keep: bool,
+        finished: &mut impl FnMut(&JudgedRun, Option<WriteError>),
+    ) -> RunRecord {
+        let mut unwritten = None;
         if let Some(out) = self.out.filter(|_| keep) {
-            let path = out.join(&judged.record.run);
-            judged.record.replay = format!("shakedown replay {}", path.display());
-            judged.record.directory = Some(path.display().to_string());
-            let plan = job.pairing.plan_text(job.scenario, job.seed);
-            judged.record.plan_hash = plan_hash(&plan);
-            write(out, &judged, &plan)?;
+            let folder = out.join(&judged.record.run);
+            settle(&mut judged.record, &folder);
+            unwritten = write(out, &judged).err();
+            if unwritten.is_some() {
+                judged.record.directory = None;
+            }
         }
-        Ok(judged.record)
+        finished(&judged, unwritten);
+        judged.record
     }
 }
 
-/// Runs a job. Scenarios are held against their systems before a campaign begins.
-fn run(job: &Job<'_>) -> Judged {
-    job.pairing.run(job.scenario, job.seed).expect("a plan that was drawn makes sense")
-}
-
-/// A hash of a plan's text.
-pub fn plan_hash(plan: &str) -> String {
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(plan.as_bytes()))
+/// Says where a run is kept, and how it is repeated.
+pub fn settle(record: &mut RunRecord, folder: &Path) {
+    record.replay = format!("shakedown replay {}", folder.display());
+    record.directory = Some(folder.display().to_string());
 }
 
 /// Writes a run's directory.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(out: &Path, judged: &Judged, plan: &str) -> Result<PathBuf, WriteError> {
-    let run = Run { record: &judged.record, history: &judged.happened.history, trace: &judged.trace(), plan };
-    directory::write(out, &run)
+pub fn write(out: &Path, judged: &JudgedRun) -> Result<PathBuf, WriteError> {
+    let JudgedRun { plan, record, happened } = judged;
+    directory::write(out, &Run { record, history: &happened.history, trace: &judged.trace(), plan: &plan_text(plan) })
 }
 
 /// What groups failing runs: where, and what.
@@ -163,7 +166,7 @@ pub fn cause(record: &RunRecord) -> String {
     format!("{}/{}/{}/{defect}: {first}", record.system, record.mode, record.workload)
 }
 
-fn differs(one: &Judged, other: &Judged) -> AnomalyRecord {
+fn differs(one: &JudgedRun, other: &JudgedRun) -> AnomalyRecord {
     let traces = one.happened.trace.iter().zip(&other.happened.trace);
     let first = traces.into_iter().find(|(one, other)| one != other).map(|(one, _)| one.time);
     AnomalyRecord {

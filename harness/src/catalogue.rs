@@ -10,7 +10,7 @@ use shakedown_systems::door::{Family, System, SystemInfo};
 use shakedown_workloads::{Invoke, Kv, Workload};
 
 use crate::judge;
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, nonsense};
 use crate::runner::{self, Happened, host_name};
 use crate::scenario::Scenario;
 use crate::simulation::stage::Datum;
@@ -28,29 +28,29 @@ pub trait Pairing: Send + Sync {
     fn workload(&self) -> &'static str;
     /// One line about it.
     fn workload_summary(&self) -> &'static str;
-    /// Draws a plan from a seed, runs and judges it.
+    /// The plan that a seed draws.
     ///
     /// # Errors
     /// If the scenario makes no sense for this system.
-    fn run(&self, scenario: &Scenario, seed: u64) -> Result<Judged, PlanError>;
-    /// The plan that a seed draws, as its file holds it.
-    fn plan_text(&self, scenario: &Scenario, seed: u64) -> String;
+    fn draw(&self, scenario: &Scenario, seed: u64) -> Result<Plan, PlanError>;
     /// Runs and judges a plan.
     ///
     /// # Errors
     /// If the plan makes no sense for this system and workload.
-    fn run_plan(&self, plan: Plan<serde_json::Value>) -> Result<Judged, PlanError>;
+    fn run(&self, plan: Plan) -> Result<JudgedRun, PlanError>;
 }
 
 /// A run with its judgement.
-pub struct Judged {
+pub struct JudgedRun {
+    /// What was run.
+    pub plan: Plan,
     /// What was found.
     pub record: RunRecord,
     /// What happened.
     pub happened: Happened,
 }
 
-impl Judged {
+impl JudgedRun {
     /// What nodes and clients said, as the trace's file holds it.
     pub fn trace(&self) -> Vec<TraceLine> {
         let line = |said: &runner::Said| {
@@ -132,22 +132,6 @@ where
     Box::new(Pair { source: Itself(Arc::new(system)), info, workload })
 }
 
-impl<O, W> Pair<O, W>
-where
-    O: Source,
-    W: Workload,
-    <O::System as System>::Client: Invoke<W>,
-{
-    fn judged(&self, plan: &Plan<W::Planned>) -> Result<Judged, PlanError> {
-        plan.validate()?;
-        let mode = plan.check_system(&self.info)?;
-        let system = self.source.build(&plan.mode, plan.defect.as_deref());
-        let happened = runner::run(plan, &self.workload, system);
-        let record = judge::judge(plan, mode, self.workload.model(), &happened);
-        Ok(Judged { record, happened })
-    }
-}
-
 impl<O, W> Pairing for Pair<O, W>
 where
     O: Source,
@@ -166,21 +150,34 @@ where
         self.workload.summary()
     }
 
-    fn run(&self, scenario: &Scenario, seed: u64) -> Result<Judged, PlanError> {
-        self.judged(&scenario.plan(&self.workload, seed, &self.info))
+    fn draw(&self, scenario: &Scenario, seed: u64) -> Result<Plan, PlanError> {
+        let plan = scenario.plan(&self.workload, seed, &self.info);
+        plan.validate()?;
+        plan.check_system(&self.info)?;
+        Ok(plan)
     }
 
-    fn plan_text(&self, scenario: &Scenario, seed: u64) -> String {
-        plan_text(&scenario.plan(&self.workload, seed, &self.info))
-    }
-
-    fn run_plan(&self, plan: Plan<serde_json::Value>) -> Result<Judged, PlanError> {
-        self.judged(&plan.typed()?)
+    fn run(&self, plan: Plan) -> Result<JudgedRun, PlanError> {
+        plan.validate()?;
+        for (place, found, expected) in
+            [("system", &plan.system, &*self.info.name), ("workload", &plan.workload, self.workload.name())]
+        {
+            if found != expected {
+                return Err(nonsense(place, format!("found {found:?}, expected {expected:?}")));
+            }
+        }
+        let mode = plan.check_system(&self.info)?;
+        let workload =
+            self.workload.with_parameters(&plan.parameters).map_err(|problem| nonsense("parameters", problem))?;
+        let system = self.source.build(&plan.mode, plan.defect.as_deref());
+        let happened = runner::run(&plan, &workload, system)?;
+        let record = judge::judge(&plan, mode, &workload, &happened);
+        Ok(JudgedRun { plan, record, happened })
     }
 }
 
 /// A plan as its file holds it: readable, a line for each operation and each fault.
-pub fn plan_text<O: serde::Serialize>(plan: &Plan<O>) -> String {
+pub fn plan_text(plan: &Plan) -> String {
     let text = serde_json::to_string(plan).expect("a plan has a JSON form");
     break_lines(&text)
 }
@@ -246,8 +243,10 @@ mod tests {
     fn a_plan_in_lines_is_the_same_plan() {
         let scenario = Scenario::new("raft-kv", "log");
         for pairing in pairings() {
-            let text = pairing.plan_text(&scenario, 3);
-            let plan: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
+            let drawn = pairing.draw(&scenario, 3).unwrap();
+            let text = plan_text(&drawn);
+            let plan: Plan = serde_json::from_str(&text).unwrap();
+            assert!(plan == drawn && !plan.is_edited());
             assert!(plan_text(&plan) == text, "the text differs");
             assert!(text.lines().count() > plan.operations());
         }

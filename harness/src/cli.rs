@@ -23,6 +23,8 @@ pub enum Status {
     Bad = 2,
     /// Undecided: a budget ran out.
     Undecided = 3,
+    /// A replayed run is not what was recorded.
+    Differs = 4,
 }
 
 /// What is wrong with what was typed, or with what was to be read or written.
@@ -89,12 +91,15 @@ struct RunArguments {
     /// How many clients
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     clients: u32,
-    /// How many operations each client plans
-    #[arg(long, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    operations: u32,
+    /// How many operations each client plans [default: 40 for each second of --time]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    operations: Option<u32>,
     /// How long clients go on at the most, in simulated time: 6s, 1500ms
     #[arg(long, default_value = "6s", value_name = "D")]
     time: String,
+    /// Heals all nodes in the end; without it, in some seeds only as many as the system must recover from
+    #[arg(long)]
+    heal_all: bool,
     /// Plants a defect; the run is expected to fail
     #[arg(long, value_name = "NAME")]
     defect: Option<String>,

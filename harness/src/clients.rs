@@ -2,19 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shakedown_checkers::Value;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, Process};
-use shakedown_workloads::{Invoke, Outcome, Workload};
+use shakedown_workloads::{Invoke, Look, Outcome, Workload};
 
 use crate::nemesis::Host;
-use crate::plan::ClientPlan;
 use crate::simulation::stage;
 
 /// How far a run has come. Clients go from one phase to the next when the runner says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// One client prepares what the others need.
+    Setup,
     /// Clients invoke their operations, faults come and go.
     Strain,
     /// Faults are over: each client writes until it succeeds.
@@ -42,7 +44,7 @@ impl Shared {
     /// For so many clients on this host, which invoke nothing new after this time.
     pub fn new(clients: u32, host: Host, stop_ms: u64) -> Shared {
         Shared {
-            phase: Cell::new(Phase::Strain),
+            phase: Cell::new(Phase::Setup),
             done: Cell::new(0),
             history: RefCell::new(HistoryBuilder::new()),
             clients,
@@ -87,35 +89,49 @@ impl Shared {
     }
 }
 
+/// What one client is to do.
+pub struct Task<W: Workload> {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Operations, each with how long the client rests before it, in milliseconds.
+    pub operations: Vec<(u64, W::Planned)>,
+    /// The nodes that are there for the last look.
+    pub nodes: Arc<[String]>,
+    /// The workload.
+    pub workload: W,
+}
+
 /// One client, from its first operation to its last look.
-pub async fn client<W: Workload, C: Invoke<W>>(
-    shared: Rc<Shared>,
-    number: u32,
-    client: C,
-    plan: ClientPlan<W::Planned>,
-    workload: W,
-) {
+pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>, client: C) {
+    let Task { number, operations, nodes, workload } = task;
     let mut client = Running { shared, process: number, client, memory: W::Memory::default() };
-    for step in plan.operations {
+    let setup = workload.setup();
+    if !setup.is_empty() {
+        for step in setup.iter().filter(|_| number == 0) {
+            while client.shared.phase.get() == Phase::Setup && !client.perform(step, None).await {}
+        }
+        client.done_until(Phase::Strain).await;
+    }
+    for (after_ms, operation) in operations {
         // No longer than the phase lasts: a client that overslept would seem to get no answer.
         let left = client.shared.stop_ms.saturating_sub(stage::now() / 1_000_000);
-        tokio::time::sleep(Duration::from_millis(step.after_ms.min(left))).await;
+        tokio::time::sleep(Duration::from_millis(after_ms.min(left))).await;
         if client.shared.phase.get() != Phase::Strain {
             break;
         }
-        client.perform(&step.operation).await;
+        client.perform(&operation, None).await;
     }
     client.done_until(Phase::Recovery).await;
     for attempt in 0.. {
-        if client.shared.phase.get() != Phase::Recovery || client.perform(&workload.probe(number, attempt)).await {
+        if client.shared.phase.get() != Phase::Recovery || client.perform_all(&workload.probe(number, attempt)).await {
             break;
         }
     }
     client.done_until(Phase::LastLook).await;
-    for look in &workload.last_look() {
+    for Look { operation, at } in workload.last_look(number, client.shared.clients, &nodes) {
         // A look that does not succeed is one that never was: try again a few times.
         for _ in 0..3 {
-            if client.perform(look).await {
+            if client.perform(&operation, at.as_deref()).await {
                 break;
             }
         }
@@ -133,14 +149,21 @@ struct Running<W: Workload, C> {
 
 impl<W: Workload, C: Invoke<W>> Running<W, C> {
     /// Does an operation; tells whether it is known to have happened.
-    async fn perform(&mut self, planned: &W::Planned) -> bool {
+    async fn perform(&mut self, planned: &W::Planned, at: Option<&str>) -> bool {
         let operation = W::resolve(planned, &self.memory);
         let invocation = W::invocation(&operation);
         let (function, key) = (invocation.function, invocation.key);
         let process = || Process::Client(self.process);
         let shared = &self.shared;
         let index = shared.push(process(), EventType::Invoke, function, key.clone(), invocation.value.clone(), None);
-        let outcome = stage::for_operation(shared.host, index, self.client.invoke(&operation)).await;
+        let client = &mut self.client;
+        let asked = async {
+            match at {
+                Some(node) => client.invoke_at(node, &operation).await,
+                None => client.invoke(&operation).await,
+            }
+        };
+        let outcome = stage::for_operation(shared.host, index, asked).await;
         W::remember(&mut self.memory, &operation, &outcome);
         let (event_type, value, error) = match &outcome {
             Outcome::Ok(value) => (EventType::Ok, W::completion(&operation, value), None),
@@ -152,6 +175,16 @@ impl<W: Workload, C: Invoke<W>> Running<W, C> {
             self.process += shared.clients;
         }
         event_type == EventType::Ok
+    }
+
+    /// Does operations in order, as long as they succeed; tells whether all did.
+    async fn perform_all(&mut self, planned: &[W::Planned]) -> bool {
+        for planned in planned {
+            if !self.perform(planned, None).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Tells that all is done, and waits for a phase.

@@ -6,14 +6,15 @@
 use shakedown_checkers::history::EventPosition;
 use shakedown_checkers::verdict::{Edge, PartialOrder, Zone};
 use shakedown_checkers::{
-    Anomaly, Budget, Claim, Consistency, Fingerprint, History, Level, ModelName, OperationId, Question, Subject,
+    Anomaly, Budget, Claim, Consistency, Fingerprint, History, Level, Operation, OperationId, Question, Undecided,
     Verdict, check,
 };
 use shakedown_results::{
-    AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, OrderRecord, Outcomes, RUN_SCHEMA, RefusalRecord,
-    RuledOut, RunRecord, Word, ZoneRecord,
+    AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, FaultRecord, OrderRecord, Outcomes, RUN_SCHEMA,
+    RefusalRecord, RuledOut, RunRecord, Word, ZoneRecord,
 };
 use shakedown_systems::door::ModeInfo;
+use shakedown_workloads::{Check, Workload};
 
 use crate::plan::Plan;
 use crate::runner::{Finding, Happened};
@@ -22,36 +23,36 @@ use crate::runner::{Finding, Happened};
 const BUDGET: Budget = Budget::of_configurations(3_000_000);
 
 /// Judges a run.
-pub fn judge<O>(plan: &Plan<O>, mode: &ModeInfo, model: ModelName, happened: &Happened) -> RunRecord {
-    let fingerprint = fingerprint(model, happened);
+pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: &Happened) -> RunRecord {
+    let history = &happened.history;
+    let judged = Judgement::of(&workload.checks(), happened);
     let is_claimed = |broken: Claim| mode.claims.iter().any(|claim| claim.covers(broken));
     let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
-    for (level, broken) in broken(&fingerprint, mode) {
+    for (level, broken) in broken(&judged.fingerprint, mode) {
         let claimed = mode.claims.contains(&Claim::Level(level));
-        anomalies.extend(broken.iter().map(|anomaly| proved(anomaly, level.name(), claimed, &happened.history)));
+        anomalies.extend(broken.iter().map(|anomaly| proved(anomaly, level.name(), claimed, history)));
+    }
+    for (claim, verdict) in &judged.claims {
+        let claimed = is_claimed(*claim);
+        anomalies.extend(verdict.anomalies().iter().map(|anomaly| proved(anomaly, claim.name(), claimed, history)));
     }
     // What came first is nearest to the cause.
     anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
-    let mut claims: Vec<ClaimRecord> = mode
-        .claims
-        .iter()
-        .map(|claim| ClaimRecord {
-            claim: claim.name().to_owned(),
-            verdict: match claim {
-                Claim::Level(level) if fingerprint.is_ruled_out(*level) => Word::Invalid,
-                Claim::Level(level) if fingerprint.holds(*level) => Word::Valid,
-                Claim::Level(_) => Word::Unknown,
-                Claim::Rule(_) if happened.findings.iter().any(|f| f.claim == Some(*claim)) => Word::Invalid,
-                Claim::Rule(_) if happened.judged_inside.contains(claim) => Word::Valid,
-                Claim::Rule(_) => Word::Unknown,
-            },
-        })
-        .collect();
-    let [ok, fail, info] = happened.history.outcomes();
-    let mut open = fingerprint.undecided().filter(|(level, _)| is_claimed(Claim::Level(*level)));
-    let mut undecided = open.next().map(|(_, undecided)| undecided.reason.clone()).or_else(|| {
-        let open = claims.iter().find(|claim| claim.verdict == Word::Unknown)?;
-        Some(format!("nothing happened that the claim `{}` is about", open.claim))
+    let verdicts: Vec<(Claim, Verdict)> =
+        mode.claims.iter().map(|claim| (*claim, judged.verdict(*claim, happened))).collect();
+    let record = |(claim, verdict): &(Claim, Verdict)| ClaimRecord {
+        claim: claim.name().to_owned(),
+        verdict: match verdict {
+            Verdict::Valid => Word::Valid,
+            Verdict::Invalid(_) => Word::Invalid,
+            Verdict::Unknown(_) => Word::Unknown,
+        },
+    };
+    let mut claims: Vec<ClaimRecord> = verdicts.iter().map(record).collect();
+    let [ok, fail, info] = history.outcomes();
+    let mut undecided = verdicts.iter().find_map(|(_, verdict)| match verdict {
+        Verdict::Unknown(undecided) => Some(undecided.reason.clone()),
+        _ => None,
     });
     let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
     if ok == 0 && verdict == Word::Valid {
@@ -62,7 +63,7 @@ pub fn judge<O>(plan: &Plan<O>, mode: &ModeInfo, model: ModelName, happened: &Ha
     if anomalies.iter().any(|anomaly| anomaly.claimed) {
         verdict = Word::Invalid;
     }
-    let run = name(plan);
+    let (run, plan_hash) = plan.name_and_hash();
     RunRecord {
         schema: RUN_SCHEMA.to_owned(),
         replay: format!("shakedown replay {run}"),
@@ -74,20 +75,21 @@ pub fn judge<O>(plan: &Plan<O>, mode: &ModeInfo, model: ModelName, happened: &Ha
         defect: plan.defect.clone(),
         verdict,
         claims,
-        fingerprint: fingerprint.strongest().into_iter().map(|level| level.name().to_owned()).collect(),
-        ruled_out_by: ruled_out_by(&fingerprint, &happened.history),
+        fingerprint: judged.fingerprint.strongest().into_iter().map(|level| level.name().to_owned()).collect(),
+        ruled_out_by: ruled_out_by(&judged.fingerprint, history),
         anomalies,
         operations: Outcomes { ok, fail, info },
         faults: plan.faults.len(),
         recovered: happened.phases.recovered.is_some(),
         simulated_seconds: happened.phases.ended as f64 / 1e9,
         seconds: 0.0,
-        plan_hash: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan_hash,
         events_hash: format!("{:016x}", happened.hash),
         directory: None,
         undecided,
         nodes: plan.nodes.clone(),
-        applied_faults: happened.faults.clone(),
+        applied_faults: happened.faults.iter().map(|fault| met(fault, history)).collect(),
         phases: happened.phases,
         reach: mode
             .marks
@@ -95,21 +97,86 @@ pub fn judge<O>(plan: &Plan<O>, mode: &ModeInfo, model: ModelName, happened: &Ha
             .map(|(mark, _)| ((*mark).to_owned(), happened.reach.get(mark).copied().unwrap_or(0)))
             .collect(),
         messages: happened.messages,
+        figures: judged
+            .figures
+            .iter()
+            .chain(&workload.figures(history))
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect(),
     }
 }
 
-/// The name of the run of a plan: `raft-kv-log-kv-1`.
-pub fn name<O>(plan: &Plan<O>) -> String {
-    let defect = plan.defect.as_ref().map(|defect| format!("-{defect}")).unwrap_or_default();
-    format!("{}-{}-{}-{}{defect}", plan.system, plan.mode, plan.workload, plan.seed)
+/// What the checks of a workload say of a history.
+#[derive(Default)]
+struct Judgement {
+    fingerprint: Fingerprint,
+    /// Why there is no fingerprint, where there should be one.
+    misfit: Option<String>,
+    claims: Vec<(Claim, Verdict)>,
+    figures: Vec<(&'static str, u64)>,
 }
 
-/// How strong the history of a run is, with what was read in the end.
-fn fingerprint(model: ModelName, happened: &Happened) -> Fingerprint {
-    let subject = Subject::Objects(model);
-    let question = Question { quiet: happened.quiet, ..Question::new(subject, Consistency::Fingerprint) };
-    let answer = check(&happened.history, &question, &BUDGET).expect("a workload's operations fit its own model");
-    answer.into_fingerprint()
+impl Judgement {
+    fn of(checks: &[Check], happened: &Happened) -> Judgement {
+        let mut judged = Judgement::default();
+        for one in checks {
+            match one {
+                Check::Claim(claim, judge) => judged.claims.push((*claim, judge(&happened.history, &BUDGET))),
+                Check::Levels(subject) => {
+                    let question = Question::new(*subject, Consistency::Fingerprint);
+                    match check(&happened.history, &Question { quiet: happened.quiet, ..question }, &BUDGET) {
+                        Ok(answer) => {
+                            judged.figures.extend(answer.figures());
+                            judged.fingerprint.extend(answer.into_fingerprint());
+                        }
+                        Err(error) => judged.misfit = Some(error.to_string()),
+                    }
+                }
+            }
+        }
+        judged
+    }
+
+    /// What is known of a claim: by the judges of that claim, by the levels, and by what the system saw inside. The worst of it stands.
+    fn verdict(&self, claim: Claim, happened: &Happened) -> Verdict {
+        let mut known: Vec<Verdict> =
+            self.claims.iter().filter(|(judged, _)| *judged == claim).map(|(_, verdict)| verdict.clone()).collect();
+        if let Claim::Level(level) = claim
+            && (known.is_empty() || self.fingerprint.verdict(level).is_some())
+        {
+            known.push(self.fingerprint.judged(level));
+        }
+        if happened.findings.iter().any(|finding| finding.claim == Some(claim)) {
+            known.push(Verdict::Invalid(Vec::new()));
+        } else if happened.judged_inside.contains(&claim) {
+            known.push(Verdict::Valid);
+        }
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Valid => 0,
+            Verdict::Unknown(_) => 1,
+            Verdict::Invalid(_) => 2,
+        };
+        let nothing = || {
+            let reason = match &self.misfit {
+                Some(misfit) => misfit.clone(),
+                None => format!("nothing happened that the claim `{claim}` is about"),
+            };
+            Verdict::Unknown(Undecided { reason })
+        };
+        known.into_iter().max_by_key(rank).unwrap_or_else(nothing)
+    }
+}
+
+/// A fault, with how many operations were going on while it was.
+fn met(fault: &FaultRecord, history: &History) -> FaultRecord {
+    let operations = fault.began.map_or(0, |began| {
+        let is_met = |operation: &Operation<'_>| {
+            let begins_in_time = operation.invoked_at() <= Some(fault.ended.unwrap_or(u64::MAX));
+            begins_in_time && operation.completed_at().is_none_or(|completed| completed >= began)
+        };
+        history.operations().filter(is_met).count() as u64
+    });
+    FaultRecord { operations, ..fault.clone() }
 }
 
 /// What is told of the broken levels: of those that clients know best, of the claims, and of those just above what held.

@@ -164,15 +164,6 @@ impl Nemesis {
         deeds
     }
 
-    /// Whether any fault is going on that ends before this moment, or is still to begin at a known moment before it.
-    pub fn is_busy(&self, until: u64) -> bool {
-        self.faults.iter().any(|fault| match (fault.began, fault.ended) {
-            (Some(began), None) => began + fault.plan.lasts_ms <= until,
-            (None, _) => fault.due.is_some_and(|due| due <= until),
-            _ => false,
-        })
-    }
-
     /// Heals these nodes: nothing that only befalls others ends. What has not begun never does.
     pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<Deed> {
         let mut deeds = Vec::new();
@@ -274,6 +265,7 @@ impl Nemesis {
                 began: nanoseconds(fault.began),
                 ended: nanoseconds(fault.ended),
                 effects: fault.effects.clone(),
+                operations: 0,
             })
             .collect()
     }

@@ -1,24 +1,35 @@
 //! A plan: everything that a run depends on, as data.
 //!
-//! It is drawn from a seed ([`crate::scenario`]), written to `plan.json`, edited, shrunk; a run is a pure function of it.
+//! It is drawn from a seed ([`crate::scenario`]), written to `plan.json`, edited, shrunk; a run is a pure function of it. What it holds
+//! of a workload is JSON: whoever runs it knows the workload.
 
 use std::fmt;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use shakedown_systems::door::{ModeInfo, SystemInfo};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The schema of a [`Plan`].
-pub const PLAN_SCHEMA: &str = "shakedown/plan/1";
+pub const PLAN_SCHEMA: &str = "shakedown/plan/2";
 
-/// Everything that a run depends on. `O` is an operation: JSON until the workload is known.
+/// Everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan<O> {
+pub struct Plan {
     /// [`PLAN_SCHEMA`].
     pub schema: String,
+    /// The name of its run: `raft-kv-log-kv-1`. It tells plans of different options apart.
+    #[serde(default)]
+    pub name: String,
+    /// The version that drew it.
+    #[serde(default)]
+    pub version: String,
+    /// A hash of everything else, as it was drawn: by it, an edited plan is known.
+    #[serde(default)]
+    pub hash: String,
     /// The system under test.
     pub system: String,
     /// Its mode.
@@ -27,6 +38,9 @@ pub struct Plan<O> {
     pub defect: Option<String>,
     /// What its clients do.
     pub workload: String,
+    /// The workload's parameters.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub parameters: Json,
     /// From which all chance of the run itself is derived: latencies, election timeouts, torn writes.
     pub seed: u64,
     /// The names of the nodes.
@@ -46,26 +60,26 @@ pub struct Plan<O> {
     /// The faults, in any order.
     pub faults: Vec<Fault>,
     /// What each client does.
-    pub clients: Vec<ClientPlan<O>>,
+    pub clients: Vec<ClientPlan>,
 }
 
 /// What a client does, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ClientPlan<O> {
+pub struct ClientPlan {
     /// Its operations.
-    pub operations: Vec<Step<O>>,
+    pub operations: Vec<Step>,
 }
 
 /// An operation of a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step<O> {
+pub struct Step {
     /// How long the client rests before it, in milliseconds.
     pub after_ms: u64,
-    /// What it does.
+    /// What it does, as its workload plans it.
     #[serde(rename = "do")]
-    pub operation: O,
+    pub operation: Json,
 }
 
 /// Something that goes wrong.
@@ -239,57 +253,73 @@ impl fmt::Debug for PlanError {
     }
 }
 
-impl Plan<serde_json::Value> {
+impl Plan {
     /// Reads a plan from a file.
     ///
     /// # Errors
     /// If it cannot be read, or is no plan; with the place.
-    pub fn read(path: &Path) -> Result<Plan<serde_json::Value>, PlanError> {
+    pub fn read(path: &Path) -> Result<Plan, PlanError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| PlanError::Io { file: file.clone(), source })?;
-        serde_json::from_str(&text).map_err(|error| {
+        let malformed = |error: serde_json::Error| {
             let problem = error.to_string();
             let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
-            PlanError::Malformed { file, line: error.line(), column: error.column(), problem }
-        })
+            PlanError::Malformed { file: file.clone(), line: error.line(), column: error.column(), problem }
+        };
+        // Of a plan of another schema, nothing else is to be told.
+        let Head { schema } = serde_json::from_str(&text).map_err(malformed)?;
+        if schema != PLAN_SCHEMA {
+            return Err(nonsense(format!("{file}: schema"), format!("found {schema:?}, expected {PLAN_SCHEMA:?}")));
+        }
+        serde_json::from_str(&text).map_err(malformed)
     }
 
-    /// The plan with the operations of its workload.
+    /// The plan as it is now, and from now on known by its hash.
+    pub fn sealed(self) -> Plan {
+        let hash = self.content_hash();
+        Plan { hash, ..self }
+    }
+
+    /// A hash of everything but the hash.
+    pub fn content_hash(&self) -> String {
+        let text = serde_json::to_string(self).expect("a plan has a JSON form");
+        let own = serde_json::to_string(&self.hash).expect("text has a JSON form");
+        format!("{:016x}", xxh3_64(text.replacen(&format!("\"hash\":{own},"), "", 1).as_bytes()))
+    }
+
+    /// Whether it is not as it was drawn.
+    pub fn is_edited(&self) -> bool {
+        self.hash != self.content_hash()
+    }
+
+    /// The name of its run, and the hash of what it holds. An edited plan never takes the original's name.
+    pub fn name_and_hash(&self) -> (String, String) {
+        let drawn = match self.name.as_str() {
+            "" => format!("{}-{}-{}-{}", self.system, self.mode, self.workload, self.seed),
+            name => name.to_owned(),
+        };
+        let hash = self.content_hash();
+        (if hash == self.hash { drawn } else { format!("{drawn}-edited-{}", &hash[..8]) }, hash)
+    }
+
+    /// The operations of all clients as their workload plans them.
     ///
     /// # Errors
     /// At the first operation that the workload does not know.
-    pub fn typed<O: DeserializeOwned>(self) -> Result<Plan<O>, PlanError> {
+    pub fn operations_of<O: serde::de::DeserializeOwned>(&self) -> Result<Vec<Vec<(u64, O)>>, PlanError> {
         let mut clients = Vec::with_capacity(self.clients.len());
-        for (c, client) in self.clients.into_iter().enumerate() {
+        for (c, client) in self.clients.iter().enumerate() {
             let mut operations = Vec::with_capacity(client.operations.len());
-            for (n, step) in client.operations.into_iter().enumerate() {
-                let operation = O::deserialize(step.operation)
+            for (n, step) in client.operations.iter().enumerate() {
+                let operation = O::deserialize(&step.operation)
                     .map_err(|error| nonsense(format!("clients[{c}].operations[{n}].do"), error.to_string()))?;
-                operations.push(Step { after_ms: step.after_ms, operation });
+                operations.push((step.after_ms, operation));
             }
-            clients.push(ClientPlan { operations });
+            clients.push(operations);
         }
-        Ok(Plan {
-            clients,
-            schema: self.schema,
-            system: self.system,
-            mode: self.mode,
-            defect: self.defect,
-            workload: self.workload,
-            seed: self.seed,
-            nodes: self.nodes,
-            latency_ms: self.latency_ms,
-            sync_ms: self.sync_ms,
-            stop_ms: self.stop_ms,
-            recovery_ms: self.recovery_ms,
-            quiet_ms: self.quiet_ms,
-            healed: self.healed,
-            faults: self.faults,
-        })
+        Ok(clients)
     }
-}
 
-impl<O> Plan<O> {
     /// Makes sure that the plan makes sense by itself. Whether there is such a system is for others to say.
     ///
     /// # Errors
@@ -323,6 +353,11 @@ impl<O> Plan<O> {
             if value > 3_600_000 {
                 return Err(nonsense(place, format!("found {value}, expected at most 3600000 (an hour)")));
             }
+        }
+        // It becomes a directory's.
+        if !self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b)) || self.name.starts_with('.') {
+            let expected = "expected letters, digits, hyphens, underscores, dots and plus signs";
+            return Err(nonsense("name", format!("found {:?}, {expected}", self.name)));
         }
         self.names("healed", &self.healed)?;
         if self.healed.is_empty() {
@@ -444,6 +479,12 @@ impl<O> Plan<O> {
     }
 }
 
+/// What tells which schema the rest is of.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
 /// The nearest of the names that there are, and all of them.
 pub fn offered(name: &str, known: &[&str]) -> String {
     let near = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(name, known), *known));
@@ -456,6 +497,75 @@ pub fn offered(name: &str, known: &[&str]) -> String {
     }
 }
 
-fn nonsense(place: impl Into<String>, problem: String) -> PlanError {
+pub(crate) fn nonsense(place: impl Into<String>, problem: String) -> PlanError {
     PlanError::Nonsense { place: place.into(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use shakedown_systems::RaftKv;
+
+    use super::*;
+    use crate::scenario::Scenario;
+
+    fn info() -> SystemInfo {
+        SystemInfo::of_family::<RaftKv>()
+    }
+
+    fn plan() -> Plan {
+        let scenario = Scenario { operations: Some(3), clients: 2, ..Scenario::new("raft-kv", "log") };
+        scenario.plan(&shakedown_workloads::Kv::default(), 4, &info())
+    }
+
+    fn refused(change: impl FnOnce(&mut Plan)) -> String {
+        let mut plan = plan();
+        change(&mut plan);
+        let system = plan.validate().and_then(|()| plan.check_system(&info()).map(|_| ()));
+        system.expect_err("it makes no sense").to_string()
+    }
+
+    #[test]
+    fn an_edited_plan_is_known_and_has_a_name_of_its_own() {
+        let mut plan = plan();
+        assert!(!plan.is_edited());
+        assert_eq!(plan.name_and_hash().0, "raft-kv-log-kv-4-c2-o3");
+        plan.clients[1].operations.pop();
+        assert!(plan.is_edited());
+        let name = plan.name_and_hash().0;
+        assert!(name.starts_with("raft-kv-log-kv-4-c2-o3-edited-"), "{name}");
+        plan.clients[1].operations.pop();
+        assert_ne!(plan.name_and_hash().0, name);
+        assert!(!plan.sealed().is_edited());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_with_its_place_and_what_is_near() {
+        let cases: [(String, &str); 8] = [
+            (refused(|plan| plan.schema = "shakedown/plan/1".to_owned()), "schema: found \"shakedown/plan/1\""),
+            (refused(|plan| plan.mode = "logs".to_owned()), "raft-kv has no mode \"logs\"; nearest: log"),
+            (refused(|plan| plan.defect = Some("ack-before".to_owned())), "nearest: ack-before-sync"),
+            (refused(|plan| plan.nodes[1] = "n1".to_owned()), "nodes[1]: found \"n1\""),
+            (refused(|plan| plan.healed = vec!["n1".to_owned()]), "need not recover when only n1"),
+            (refused(|plan| plan.latency_ms = [3, 1]), "latency_ms: found 3 to 1"),
+            (refused(|plan| plan.name = "../up".to_owned()), "name: found \"../up\""),
+            (
+                refused(|plan| {
+                    let fault = FaultKind::Kill { nodes: vec!["n9".to_owned()] };
+                    plan.faults = vec![Fault { id: 0, seed: 1, begins: Moment::At { at_ms: 1 }, lasts_ms: 1, fault }];
+                }),
+                "faults[0].fault: there is no node \"n9\"",
+            ),
+        ];
+        for (said, expected) in cases {
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_operation_that_the_workload_does_not_know_is_told_with_its_place() {
+        let mut plan = plan();
+        plan.clients[1].operations[2].operation = serde_json::json!({"f": "fly"});
+        let error = plan.operations_of::<shakedown_workloads::kv::Planned>().expect_err("nothing flies");
+        assert!(error.to_string().starts_with("clients[1].operations[2].do: unknown variant `fly`"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! A run: a pure function from a plan to what happened.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
@@ -14,9 +14,9 @@ use shakedown_workloads::{Invoke, Workload};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::Seed;
-use crate::clients::{self, Phase, Shared};
+use crate::clients::{self, Phase, Shared, Task};
 use crate::nemesis::{Deed, Host, Nemesis};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
@@ -71,12 +71,16 @@ pub fn host_name(nodes: &[String], host: Host) -> &str {
 }
 
 /// Runs a plan, which must be [valid](Plan::validate), against a system.
-pub fn run<S, W>(plan: &Plan<W::Planned>, workload: &W, system: S) -> Happened
+///
+/// # Errors
+/// If the workload does not know an operation of the plan.
+pub fn run<S, W>(plan: &Plan, workload: &W, system: S) -> Result<Happened, PlanError>
 where
     S: System,
     W: Workload,
     S::Client: Invoke<W>,
 {
+    let operations = plan.operations_of::<W::Planned>()?;
     let recording = Recording::begin();
     let system = Rc::new(system);
     let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len(), plan.stop_ms));
@@ -87,7 +91,7 @@ where
         .iter()
         .map(|name| Arc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))))
         .collect();
-    let hosts = hosts(plan, workload, &system, &shared, &mailboxes, &disks);
+    let hosts = hosts(plan, operations, workload, &system, &shared, &mailboxes, &disks);
     let engine = Turmoil::new(plan.seed, hosts);
     let run = Run {
         recording,
@@ -107,11 +111,12 @@ where
         digest: Xxh3::new(),
         broken: false,
     };
-    run.through_all_phases(plan.stop_ms, plan.recovery_ms, plan.quiet_ms, &plan.healed)
+    Ok(run.through_all_phases(plan, !workload.setup().is_empty()))
 }
 
 fn hosts<S, W>(
-    plan: &Plan<W::Planned>,
+    plan: &Plan,
+    operations: Vec<Vec<(u64, W::Planned)>>,
     workload: &W,
     system: &Rc<S>,
     shared: &Rc<Shared>,
@@ -148,9 +153,11 @@ where
     }
     let host = cluster.len();
     let (system, shared, mailboxes) = (Rc::clone(system), Rc::clone(shared), Arc::clone(mailboxes));
-    let (plans, workload) = (plan.clients.clone(), workload.clone());
+    let (healed, workload): (Arc<[String]>, W) = (plan.healed.clone().into(), workload.clone());
+    // Their process begins once only.
+    let operations = RefCell::new(operations);
     let process = move || {
-        for (number, plan) in (0..).zip(&plans) {
+        for (number, operations) in (0..).zip(operations.take()) {
             let context = Client::new(
                 number,
                 cluster.clone(),
@@ -158,10 +165,11 @@ where
                 Chance::new(seed.stream(&format!("client-run/{number}"))),
                 Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
             );
-            let (system, workload, shared, plan) = (system.clone(), workload.clone(), shared.clone(), plan.clone());
+            let task = Task { number, operations, nodes: Arc::clone(&healed), workload: workload.clone() };
+            let (system, shared) = (system.clone(), shared.clone());
             let client = async move {
                 let client = system.client(context);
-                clients::client::<W, _>(shared, number, client, plan, workload).await;
+                clients::client::<W, _>(shared, task, client).await;
             };
             tokio::task::spawn_local(stage::on_stage(host, client));
         }
@@ -194,8 +202,21 @@ struct Run<'a, E> {
 }
 
 impl<E: Engine> Run<'_, E> {
-    fn through_all_phases(mut self, stop_ms: u64, recovery_ms: u64, quiet_ms: u64, healed: &[String]) -> Happened {
-        while !self.broken && self.step < stop_ms && (!self.all_done() || self.nemesis.is_busy(stop_ms)) {
+    fn through_all_phases(mut self, plan: &Plan, has_setup: bool) -> Happened {
+        let Plan { stop_ms, recovery_ms, quiet_ms, healed, .. } = plan;
+        if has_setup {
+            while !self.broken && self.step < *recovery_ms && !self.all_done() {
+                self.advance();
+            }
+            if !self.broken && !self.all_done() {
+                let sentence = format!("what all clients need was not there after {:.1} s", *recovery_ms as f64 / 1e3);
+                self.findings.push(Finding { name: "no-setup", claim: None, sentence, at: self.step * MILLISECOND });
+                self.broken = true;
+            }
+        }
+        self.shared.enter(Phase::Strain);
+        // Faults end with the clients: what befalls an idle cluster tells nothing.
+        while !self.broken && self.step < *stop_ms && !self.all_done() {
             self.advance();
         }
         let deeds = self.nemesis.heal(healed, self.step);
@@ -204,14 +225,14 @@ impl<E: Engine> Run<'_, E> {
         let mut quiet = None;
         // Operations that were under way get to their end first.
         self.shared.phase.set(Phase::Recovery);
-        let until = self.step + recovery_ms;
+        let until = self.step + *recovery_ms;
         while !self.broken && self.step < until && self.shared.done.get() < 2 * self.clients {
             self.advance();
         }
         if self.shared.done.get() >= 2 * self.clients {
             phases.recovered = Some(self.step * MILLISECOND);
             self.shared.enter(Phase::Quiet);
-            let until = self.step + quiet_ms;
+            let until = self.step + *quiet_ms;
             while !self.broken && self.step < until {
                 self.advance();
             }
@@ -226,7 +247,7 @@ impl<E: Engine> Run<'_, E> {
             self.findings.push(Finding {
                 name: "no-recovery",
                 claim: None,
-                sentence: self.why_no_recovery(recovery_ms),
+                sentence: self.why_no_recovery(*recovery_ms),
                 at: self.step * MILLISECOND,
             });
         }
@@ -237,8 +258,10 @@ impl<E: Engine> Run<'_, E> {
     /// A millisecond of the run.
     fn advance(&mut self) {
         self.recording.set_time(self.step * MILLISECOND);
-        let deeds = self.nemesis.advance(self.step);
-        self.carry_out(deeds);
+        if self.shared.phase.get() != Phase::Setup {
+            let deeds = self.nemesis.advance(self.step);
+            self.carry_out(deeds);
+        }
         match panic::catch_unwind(AssertUnwindSafe(|| self.engine.step())) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.fails(error),

@@ -22,16 +22,25 @@ pub struct Scenario {
     pub nodes: u32,
     /// How many clients.
     pub clients: u32,
-    /// How many operations each client plans.
-    pub operations: usize,
+    /// How many operations each client plans; without it, as many as fill the time.
+    pub operations: Option<usize>,
     /// When clients stop, at the latest, and faults with them: simulated milliseconds.
     pub stop_ms: u64,
     /// The kinds of faults to draw from, by name.
     pub faults: Vec<&'static str>,
+    /// Whether all nodes are healed in the end, and not only as many as the system must recover from.
+    pub heal_all: bool,
 }
 
 impl Scenario {
-    /// Five nodes, ten clients with 240 operations each over some five simulated seconds, all kinds of faults.
+    /// Five nodes, ten clients over six simulated seconds at the most, all kinds of faults.
+    ///
+    /// ```
+    /// use shakedown::scenario::Scenario;
+    ///
+    /// let scenario = Scenario { nodes: 3, faults: vec!["kill", "partition"], ..Scenario::new("raft-kv", "log") };
+    /// assert_eq!(scenario.operations_per_client(), 240);
+    /// ```
     pub fn new(system: &str, mode: &str) -> Scenario {
         Scenario {
             system: system.to_owned(),
@@ -39,31 +48,85 @@ impl Scenario {
             defect: None,
             nodes: 5,
             clients: 10,
-            operations: 240,
+            operations: None,
             stop_ms: 6_000,
             faults: FaultKind::ALL.iter().map(|(name, _)| *name).collect(),
+            heal_all: false,
         }
     }
 
+    /// How many operations each client plans.
+    pub fn operations_per_client(&self) -> usize {
+        self.operations.unwrap_or((self.stop_ms * OPERATIONS_PER_SECOND).div_ceil(1_000) as usize)
+    }
+
+    /// What is to be typed after system, mode and workload for all that is not as [`Scenario::new`] has it: ` --nodes 3`.
+    pub fn arguments(&self) -> String {
+        let usual = Scenario::new(&self.system, &self.mode);
+        let mut typed = String::new();
+        let mut option = |differs: bool, text: String| {
+            if differs {
+                typed.push_str(&text);
+            }
+        };
+        option(self.defect.is_some(), format!(" --defect {}", self.defect.as_deref().unwrap_or_default()));
+        option(self.nodes != usual.nodes, format!(" --nodes {}", self.nodes));
+        option(self.clients != usual.clients, format!(" --clients {}", self.clients));
+        option(self.operations.is_some(), format!(" --operations {}", self.operations_per_client()));
+        option(self.stop_ms != usual.stop_ms, format!(" --time {}ms", self.stop_ms));
+        let faults = if self.faults.is_empty() { "none".to_owned() } else { self.faults.join(",") };
+        option(self.faults != usual.faults, format!(" --faults {faults}"));
+        option(self.heal_all, " --heal-all".to_owned());
+        typed
+    }
+
+    /// What a run of a seed is called: what it is of, and whatever is not as [`Scenario::new`] has it.
+    fn name(&self, workload: &str, seed: u64) -> String {
+        let usual = Scenario::new(&self.system, &self.mode);
+        let mut name = format!("{}-{}-{workload}-{seed}", self.system, self.mode);
+        let mut option = |differs: bool, text: String| {
+            if differs {
+                name.push('-');
+                name.push_str(&text);
+            }
+        };
+        option(self.defect.is_some(), self.defect.clone().unwrap_or_default());
+        option(self.nodes != usual.nodes, format!("n{}", self.nodes));
+        option(self.clients != usual.clients, format!("c{}", self.clients));
+        option(self.operations.is_some(), format!("o{}", self.operations_per_client()));
+        let seconds = self.stop_ms.is_multiple_of(1_000).then(|| format!("{}s", self.stop_ms / 1_000));
+        option(self.stop_ms != usual.stop_ms, seconds.unwrap_or_else(|| format!("{}ms", self.stop_ms)));
+        let drawn: Vec<&str> = usual.faults.iter().copied().filter(|kind| self.faults.contains(kind)).collect();
+        let faults = if drawn.is_empty() { "no-faults".to_owned() } else { drawn.join("+") };
+        option(drawn.len() != usual.faults.len(), faults);
+        option(self.heal_all, "heal-all".to_owned());
+        name
+    }
+
     /// The plan that a seed draws.
-    pub fn plan<W: Workload>(&self, workload: &W, seed: u64, system: &SystemInfo) -> Plan<W::Planned> {
+    pub fn plan<W: Workload>(&self, workload: &W, seed: u64, system: &SystemInfo) -> Plan {
         // A mode that there is not is told of when the plan is held against its system.
         let mode = system.mode(&self.mode).unwrap_or(&system.modes[0]);
         let seed = Seed(seed);
         let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("n{n}")).collect();
-        let mut healed = healed(&nodes, mode.recovery, &mut seed.stream("heal"));
+        let recovery = if self.heal_all { Recovery::All } else { mode.recovery };
+        let mut healed = healed(&nodes, recovery, &mut seed.stream("heal"));
         let faults = self.faults(&nodes, &healed, mode, seed);
         // Where nothing lasts for the others, all are healed: a leader that is sound but alone in having no client would lead for ever.
         if faults.iter().all(|fault| fault.lasts_ms != LASTING_MS) {
             healed.clone_from(&nodes);
         }
         let clients = (0..self.clients).map(|client| self.client(workload, seed, client)).collect();
-        Plan {
+        let plan = Plan {
             schema: PLAN_SCHEMA.to_owned(),
+            name: self.name(workload.name(), seed.0),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hash: String::new(),
             system: self.system.clone(),
             mode: self.mode.clone(),
             defect: self.defect.clone(),
             workload: workload.name().to_owned(),
+            parameters: workload.parameters(),
             seed: seed.0,
             latency_ms: [1, 3],
             sync_ms: [0, 1],
@@ -74,14 +137,18 @@ impl Scenario {
             healed,
             nodes,
             clients,
-        }
+        };
+        plan.sealed()
     }
 
-    fn client<W: Workload>(&self, workload: &W, seed: Seed, client: u32) -> ClientPlan<W::Planned> {
-        let planned =
-            workload.plan(client, self.clients, self.operations, &mut seed.stream(&format!("client/{client}")));
+    fn client<W: Workload>(&self, workload: &W, seed: Seed, client: u32) -> ClientPlan {
+        let mut chance = seed.stream(&format!("client/{client}"));
+        let planned = workload.plan(client, self.clients, self.operations_per_client(), &mut chance);
         let mut rests = seed.stream(&format!("rest/{client}"));
-        let steps = planned.into_iter().map(|operation| Step { after_ms: rests.random_range(0..=18), operation });
+        let steps = planned.iter().map(|operation| Step {
+            after_ms: rests.random_range(0..=18),
+            operation: serde_json::to_value(operation).expect("a planned operation has a JSON form"),
+        });
         ClientPlan { operations: steps.collect() }
     }
 
@@ -136,6 +203,8 @@ impl Scenario {
     }
 }
 
+/// How many operations a client gets done in a simulated second, if nothing hinders it.
+const OPERATIONS_PER_SECOND: u64 = 40;
 /// Longer than any run.
 const LASTING_MS: u64 = 3_600_000;
 
@@ -242,5 +311,34 @@ mod tests {
             }
         }
         assert!(spared > 30, "only {spared} plans heal a majority alone");
+    }
+
+    #[test]
+    fn plans_of_different_options_have_different_names() {
+        let usual = Scenario::new("raft-kv", "log");
+        let others = [
+            Scenario { nodes: 3, ..usual.clone() },
+            Scenario { clients: 3, ..usual.clone() },
+            Scenario { operations: Some(3), ..usual.clone() },
+            Scenario { stop_ms: 3_000, ..usual.clone() },
+            Scenario { stop_ms: 2_500, ..usual.clone() },
+            Scenario { faults: vec!["kill", "loss"], ..usual.clone() },
+            Scenario { faults: Vec::new(), ..usual.clone() },
+            Scenario { heal_all: true, ..usual.clone() },
+            Scenario { defect: Some("ack-before-sync".to_owned()), ..usual.clone() },
+        ];
+        let mut names: Vec<String> = others.iter().chain([&usual]).map(|scenario| scenario.name("kv", 7)).collect();
+        assert_eq!(names.last().map(String::as_str), Some("raft-kv-log-kv-7"));
+        assert_eq!(names[5], "raft-kv-log-kv-7-kill+loss");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn who_runs_longer_does_more() {
+        let scenario = Scenario { stop_ms: 30_000, ..Scenario::new("raft-kv", "log") };
+        assert_eq!(scenario.operations_per_client(), 1_200);
+        assert_eq!(Scenario { operations: Some(7), ..scenario }.operations_per_client(), 7);
     }
 }

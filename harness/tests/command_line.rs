@@ -35,22 +35,93 @@ fn a_run_leaves_its_directory_and_replays_byte_for_byte() {
     let output = shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("1 run, 0 failing"));
-    let directory = folder.path().join("results/runs/raft-kv-log-kv-1");
+    let directory = folder.path().join("results/runs/raft-kv-log-kv-1-c5-o40-2s");
     for file in ["plan.json", "history.jsonl", "trace.jsonl", "verdict.json", "report.html"] {
         assert!(directory.join(file).metadata().unwrap().len() > 100, "{file}");
     }
     let page = fs::read_to_string(directory.join("report.html")).unwrap();
     assert!(page.contains("VALID") && !page.contains("http://") && !page.contains("https://"));
 
-    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1"]);
+    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1-c5-o40-2s"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("byte for byte"), "{}", text(&output.stdout));
 
     let history = directory.join("history.jsonl");
     fs::write(&history, fs::read_to_string(&history).unwrap().replacen("\"ok\"", "\"fail\"", 1)).unwrap();
-    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1"]);
-    assert_eq!(output.status.code(), Some(1));
+    let output = shakedown(folder.path(), &["replay", "raft-kv-log-kv-1-c5-o40-2s"]);
+    assert_eq!(output.status.code(), Some(4));
     assert!(text(&output.stdout).contains("DIFFERS from the recorded run, first at history.jsonl line"));
+}
+
+#[test]
+fn an_edited_plan_makes_a_run_of_its_own_and_a_broken_verdict_is_said() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
+    shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    let name = "results/runs/raft-kv-log-kv-1-c5-o40-2s";
+    let directory = folder.path().join(name);
+    fs::write(directory.join("verdict.json"), "{").unwrap();
+    let output = shakedown(folder.path(), &["replay", name]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("byte for byte"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("verdict.json is broken"), "{}", text(&output.stderr));
+
+    let plan = directory.join("plan.json");
+    let before = fs::read_to_string(&plan).unwrap();
+    fs::write(&plan, before.replace("\"stop_ms\":2000", "\"stop_ms\":1000")).unwrap();
+    let output = shakedown(folder.path(), &["replay", name]);
+    let told = text(&output.stdout);
+    assert!(told.contains(&format!("report   {name}-edited-")) && told.contains("nothing to compare with"), "{told}");
+    fs::write(&plan, before.replace("shakedown/plan/2", "shakedown/plan/1")).unwrap();
+    let refused = trouble(folder.path(), &["replay", name]);
+    assert!(refused.contains("schema: found \"shakedown/plan/1\", expected \"shakedown/plan/2\""), "{refused}");
+}
+
+#[test]
+fn runs_of_other_options_have_other_names_and_the_page_is_of_this_campaign_alone() {
+    let folder = folder();
+    let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
+    shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
+    let more = ["--faults", "none", "--nodes", "3"];
+    let output = shakedown(folder.path(), &[&run[..], &SHORT[..], &more[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let runs = folder.path().join("results/runs");
+    assert!(runs.join("raft-kv-log-kv-1-c5-o40-2s").exists());
+    assert!(runs.join("raft-kv-log-kv-1-n3-c5-o40-2s-no-faults").exists());
+    let page = fs::read_to_string(runs.join("index.html")).unwrap();
+    assert!(page.contains("1 run, and every claim held"));
+    assert!(page.contains("--seed 1 --operations 40 --clients 5 --time 2s --faults none --nodes 3</code>"));
+    assert!(page.contains(
+        "--workload WORKLOAD --nodes 3 --clients 5 --operations 40 --time 2000ms --faults none --keep all --seed SEED"
+    ));
+}
+
+#[test]
+fn a_finding_that_cannot_be_kept_is_told_and_the_campaign_goes_on() {
+    let folder = folder();
+    // Where its directory should come, a file stands in the way.
+    let runs = folder.path().join("results/runs");
+    fs::create_dir_all(&runs).unwrap();
+    fs::write(runs.join("raft-kv-read-index-kv-6-read-without-quorum"), "").unwrap();
+    fs::create_dir_all(runs.join("index.html")).unwrap();
+    let run = ["run", "--defect", "read-without-quorum", "--workload", "kv", "--seeds", "5..7"];
+    let output = shakedown(folder.path(), &run);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("FAIL raft-kv/read-index kv"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("2 runs, 1 failing"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("error: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn who_keeps_nothing_sees_the_witness_and_no_path_that_is_not_there() {
+    let folder = folder();
+    let run = ["run", "--defect", "read-without-quorum", "--workload", "kv", "--seed", "6", "--keep", "none"];
+    let output = shakedown(folder.path(), &run);
+    let told = text(&output.stdout);
+    assert!(told.contains("    A #") && !told.contains("results/runs") && !told.contains("report "), "{told}");
+    let again = "run raft-kv --mode read-index --workload kv --defect read-without-quorum --keep all --seed 6";
+    assert!(told.contains(again), "{told}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -58,9 +129,9 @@ fn the_history_of_a_run_is_a_history_to_check() {
     let folder = folder();
     let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
     shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
-    let output = shakedown(folder.path(), &["check", "results/runs/raft-kv-log-kv-1/history.jsonl"]);
+    let output = shakedown(folder.path(), &["check", "results/runs/raft-kv-log-kv-1-c5-o40-2s/history.jsonl"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).starts_with("results/runs/raft-kv-log-kv-1/history.jsonl: valid\n"));
+    assert!(text(&output.stdout).starts_with("results/runs/raft-kv-log-kv-1-c5-o40-2s/history.jsonl: valid\n"));
 }
 
 #[test]
@@ -393,7 +464,8 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_place() {
     let folder = folder();
     let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1", "--faults", "kill"];
     shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
-    let plan = fs::read_to_string(folder.path().join("results/runs/raft-kv-log-kv-1/plan.json")).unwrap();
+    let plan =
+        fs::read_to_string(folder.path().join("results/runs/raft-kv-log-kv-1-c5-o40-2s-kill/plan.json")).unwrap();
     let value: serde_json::Value = serde_json::from_str(&plan).unwrap();
     let edited = |edit: &dyn Fn(&mut serde_json::Value)| {
         let mut value = value.clone();
@@ -420,7 +492,7 @@ fn an_edited_plan_makes_a_run_of_its_own_and_leaves_the_recorded_one_alone() {
     let folder = folder();
     let run = ["run", "raft-kv", "--mode", "log", "--workload", "kv", "--seed", "1"];
     shakedown(folder.path(), &[&run[..], &SHORT[..]].concat());
-    let directory = folder.path().join("results/runs/raft-kv-log-kv-1");
+    let directory = folder.path().join("results/runs/raft-kv-log-kv-1-c5-o40-2s");
     let recorded = fs::read(directory.join("history.jsonl")).unwrap();
     let plan = fs::read_to_string(directory.join("plan.json")).unwrap();
     let mut edited: serde_json::Value = serde_json::from_str(&plan).unwrap();
@@ -429,7 +501,7 @@ fn an_edited_plan_makes_a_run_of_its_own_and_leaves_the_recorded_one_alone() {
         fs::write(&place, edited.to_string()).unwrap();
         let output = shakedown(folder.path(), &["replay", place.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        assert!(text(&output.stdout).contains("raft-kv-log-kv-1-edited-"), "{}", text(&output.stdout));
+        assert!(text(&output.stdout).contains("raft-kv-log-kv-1-c5-o40-2s-edited-"), "{}", text(&output.stdout));
         assert_eq!(fs::read(directory.join("history.jsonl")).unwrap(), recorded);
     }
 }

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use shakedown::catalogue::{Judged, Pairing, pairings, plan_text};
+use shakedown::catalogue::{JudgedRun, Pairing, pairings, plan_text};
 use shakedown::checkers::history::write_json_lines;
 use shakedown::plan::Plan;
 use shakedown::scenario::Scenario;
 use shakedown_results::directory::write_trace;
 
 fn scenario(pairing: &dyn Pairing, mode: &str) -> Scenario {
-    Scenario { clients: 6, operations: 60, stop_ms: 2_500, ..Scenario::new(&pairing.system().name, mode) }
+    Scenario { clients: 6, operations: Some(60), stop_ms: 2_500, ..Scenario::new(&pairing.system().name, mode) }
 }
 
-fn bytes(judged: &Judged) -> (Vec<u8>, Vec<u8>) {
+fn bytes(judged: &JudgedRun) -> (Vec<u8>, Vec<u8>) {
     let (mut history, mut trace) = (Vec::new(), Vec::new());
     write_json_lines(&judged.happened.history, &mut history).unwrap();
     write_trace(&judged.trace(), &mut trace).unwrap();
@@ -25,7 +25,8 @@ fn a_plan_runs_twice_to_the_same_history_and_trace() {
         for mode in &pairing.system().modes {
             for seed in 0..3 {
                 let scenario = scenario(&*pairing, &mode.name);
-                let (one, two) = (pairing.run(&scenario, seed).unwrap(), pairing.run(&scenario, seed).unwrap());
+                let plan = pairing.draw(&scenario, seed).unwrap();
+                let (one, two) = (pairing.run(plan.clone()).unwrap(), pairing.run(plan).unwrap());
                 assert!(one.happened.history.len() > 100);
                 assert_eq!(one.record.events_hash, two.record.events_hash);
                 assert_eq!(bytes(&one), bytes(&two));
@@ -38,7 +39,8 @@ fn a_plan_runs_twice_to_the_same_history_and_trace() {
 fn a_run_is_the_same_on_another_thread_while_others_run() {
     let hash = |seed| {
         let pairing = &pairings()[0];
-        pairing.run(&scenario(&**pairing, "log"), seed).unwrap().record.events_hash
+        let plan = pairing.draw(&scenario(&**pairing, "log"), seed).unwrap();
+        pairing.run(plan).unwrap().record.events_hash
     };
     let alone: Vec<String> = (0..4).map(hash).collect();
     let together: Vec<String> = std::thread::scope(|scope| {
@@ -52,23 +54,22 @@ fn a_run_is_the_same_on_another_thread_while_others_run() {
 fn a_plan_that_was_written_and_read_runs_to_the_same_end() {
     let pairing = &pairings()[0];
     let scenario = scenario(&**pairing, "read-index");
-    let text = pairing.plan_text(&scenario, 5);
-    let read: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let drawn = pairing.draw(&scenario, 5).unwrap();
+    let text = plan_text(&drawn);
+    let read: Plan = serde_json::from_str(&text).unwrap();
     assert_eq!(plan_text(&read), text);
-    let replayed = pairing.run_plan(read).unwrap();
-    assert_eq!(replayed.record.events_hash, pairing.run(&scenario, 5).unwrap().record.events_hash);
+    assert_eq!(pairing.run(read).unwrap().record.events_hash, pairing.run(drawn).unwrap().record.events_hash);
 }
 
 #[test]
 fn taking_an_operation_away_leaves_the_faults_and_the_other_clients_as_they_were() {
     let pairing = &pairings()[0];
     let scenario = scenario(&**pairing, "log");
-    let text = pairing.plan_text(&scenario, 7);
-    let mut plan: Plan<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    plan.clients[2].operations.truncate(3);
-    let shorter = pairing.run_plan(plan).unwrap();
-    let whole = pairing.run(&scenario, 7).unwrap();
-    let begins = |judged: &Judged| -> Vec<_> {
+    let plan = pairing.draw(&scenario, 7).unwrap();
+    let mut shorter = plan.clone();
+    shorter.clients[2].operations.truncate(3);
+    let (whole, shorter) = (pairing.run(plan).unwrap(), pairing.run(shorter).unwrap());
+    let begins = |judged: &JudgedRun| -> Vec<_> {
         judged
             .record
             .applied_faults

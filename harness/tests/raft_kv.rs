@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use shakedown::catalogue::{Judged, Pairing, pairings};
+use shakedown::catalogue::{JudgedRun, Pairing, pairings};
 use shakedown::scenario::Scenario;
 use shakedown_results::Word;
 
@@ -11,9 +11,14 @@ fn kv() -> Box<dyn Pairing> {
     pairings().into_iter().find(|pairing| pairing.workload() == "kv").expect("it is listed")
 }
 
-fn run(mode: &str, defect: Option<&str>, seed: u64) -> Judged {
+fn drawn(scenario: &Scenario, seed: u64) -> JudgedRun {
+    let kv = kv();
+    kv.run(kv.draw(scenario, seed).expect("it makes sense")).expect("it makes sense")
+}
+
+fn run(mode: &str, defect: Option<&str>, seed: u64) -> JudgedRun {
     let scenario = Scenario { defect: defect.map(str::to_owned), ..Scenario::new("raft-kv", mode) };
-    kv().run(&scenario, seed).expect("it makes sense")
+    drawn(&scenario, seed)
 }
 
 #[test]
@@ -76,15 +81,15 @@ fn planted_defects_are_found_and_their_twins_pass() {
             // Two candidates of one term, and a vote that arrives twice: elections under loss and delay.
             scenario.nodes = 5;
             scenario.faults = vec!["loss", "delay", "crash"];
-            scenario.operations = 60;
+            scenario.operations = Some(60);
             scenario.stop_ms = 4_000;
         }
-        let record = kv().run(&scenario, seed).expect("it makes sense").record;
+        let record = drawn(&scenario, seed).record;
         let broken: Vec<&str> = record.anomalies.iter().map(|anomaly| anomaly.breaks.as_str()).collect();
         assert!(broken.contains(&breaks), "{defect} at seed {seed} broke {broken:?}");
         assert_eq!(record.verdict, Word::Invalid);
         scenario.defect = None;
-        let twin = kv().run(&scenario, seed).expect("it makes sense").record;
+        let twin = drawn(&scenario, seed).record;
         assert_eq!(twin.verdict, Word::Valid, "the twin of {defect} at seed {seed}");
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shakedown::catalogue::{Judged, Pairing, pair_of};
+use shakedown::catalogue::{JudgedRun, Pairing, pair_of};
 use shakedown::kv::Operation;
 use shakedown::scenario::Scenario;
 use shakedown::{Claim, Client, Invoke, Kv, Level, Node, Outcome, System};
@@ -100,16 +100,16 @@ impl Invoke<Kv> for TcpClient {
     }
 }
 
-fn run(pairing: &dyn Pairing, faults: &[&'static str], seed: u64) -> Judged {
+fn run(pairing: &dyn Pairing, faults: &[&'static str], seed: u64) -> JudgedRun {
     let scenario = Scenario {
         nodes: 1,
         clients: 4,
-        operations: 80,
+        operations: Some(80),
         stop_ms: 2_500,
         faults: faults.to_vec(),
         ..Scenario::new(&pairing.system().name, "only")
     };
-    pairing.run(&scenario, seed).expect("it makes sense")
+    pairing.run(pairing.draw(&scenario, seed).expect("it makes sense")).expect("it makes sense")
 }
 
 #[test]

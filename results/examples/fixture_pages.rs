@@ -32,5 +32,5 @@ fn main() -> std::io::Result<()> {
         record.run = format!("{}-{}-kv-{seed}", record.system, record.mode);
         records.push(record);
     }
-    std::fs::write(directory.join("index.html"), shakedown_results::index::render_index(&records))
+    std::fs::write(directory.join("index.html"), shakedown_results::index::render_index(&records, &Default::default()))
 }

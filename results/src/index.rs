@@ -25,6 +25,18 @@ struct Index {
     runs: Vec<Run>,
     reach: Vec<Reach>,
     never_reached: usize,
+    version: &'static str,
+    command: String,
+    options: String,
+}
+
+/// What makes a campaign again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// The command that was typed.
+    pub command: String,
+    /// What of it all runs have in common, to be typed after system, mode and workload: ` --nodes 3`.
+    pub options: String,
 }
 
 struct Count {
@@ -68,7 +80,7 @@ struct Reach {
 }
 
 /// `index.html` as text, for runs whose reports are at `RUN/report.html` beside it.
-pub fn render_index(runs: &[RunRecord]) -> String {
+pub fn render_index(runs: &[RunRecord], again: &Again) -> String {
     let mut ordered: Vec<&RunRecord> = runs.iter().collect();
     ordered.sort_by(|a, b| order(a).cmp(&order(b)));
     let reach = reach(runs);
@@ -89,6 +101,9 @@ pub fn render_index(runs: &[RunRecord]) -> String {
         runs: ordered.iter().map(|run| row(run)).collect(),
         never_reached: reach.iter().filter(|row| row.never).count(),
         reach,
+        version: env!("CARGO_PKG_VERSION"),
+        command: visible(&again.command),
+        options: visible(&again.options),
     };
     index.render().expect("writing to memory does not fail")
 }

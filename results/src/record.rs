@@ -70,7 +70,10 @@ pub struct RunRecord {
     pub simulated_seconds: f64,
     /// How long it took, checking included.
     pub seconds: f64,
-    /// A hash of the plan's text: with it, an edited plan is told from a run that does not repeat.
+    /// The version that ran it.
+    #[serde(default)]
+    pub version: String,
+    /// The hash of the plan that was run: with it, an edited plan is told from a run that does not repeat.
     pub plan_hash: String,
     /// A hash of everything that happened, in order: equal for equal plans.
     pub events_hash: String,
@@ -90,6 +93,9 @@ pub struct RunRecord {
     pub reach: BTreeMap<String, u64>,
     /// What the network did with the messages.
     pub messages: Messages,
+    /// What else was counted, by name. What ends in `-ns` is in nanoseconds.
+    #[serde(default)]
+    pub figures: BTreeMap<String, u64>,
 }
 
 /// A claim, judged.
@@ -234,6 +240,16 @@ pub struct FaultRecord {
     pub ended: Option<u64>,
     /// What it did: messages dropped or delayed, processes killed, bytes lost.
     pub effects: BTreeMap<String, u64>,
+    /// How many operations were going on while it was: a fault that met none was not felt.
+    #[serde(default)]
+    pub operations: u64,
+}
+
+impl FaultRecord {
+    /// Whether it did something, and somebody was there to feel it.
+    pub fn was_felt(&self) -> bool {
+        self.operations > 0 && self.effects.values().any(|&count| count > 0)
+    }
 }
 
 /// The phases of a run, in simulated nanoseconds.

@@ -6,7 +6,7 @@ mod fixtures;
 
 use fixtures::Fixture;
 use serde_json::Value as Json;
-use shakedown_results::index::render_index;
+use shakedown_results::index::{Again, render_index};
 
 /// The text of the first screen: all that stands before the timeline.
 fn first_screen(html: &str) -> &str {
@@ -234,7 +234,7 @@ fn three_thousand_operations_make_a_small_page() {
 fn a_campaign_shows_failures_first_and_links_the_runs_that_were_kept() {
     let mut records = [fixtures::valid().record, fixtures::unknown().record, fixtures::invalid().record];
     records[2].directory = Some("kept".to_owned());
-    let html = render_index(&records);
+    let html = render_index(&records, &Again::default());
     assert!(html.contains("3 runs, 1 failed, 1 undecided"));
     let order = ["✗ invalid", "? unknown", "✓ valid"].map(|word| html.find(word).unwrap());
     assert!(order.is_sorted());
@@ -244,15 +244,16 @@ fn a_campaign_shows_failures_first_and_links_the_runs_that_were_kept() {
     let reached = html.find("a request is retried").unwrap();
     assert!(never < reached);
     assert!(html.contains("<td class=\"right\">123</td>"), "reach is summed over the runs");
-    assert_eq!(html, render_index(&records));
+    assert_eq!(html, render_index(&records, &Again::default()));
 }
 
 #[test]
 fn a_campaign_of_nothing_and_one_of_hostile_words_are_pages_too() {
-    assert!(render_index(&[]).contains("No runs"));
+    assert!(render_index(&[], &Again::default()).contains("No runs"));
     let mut record = fixtures::hostile().record;
     record.directory = Some("kept".to_owned());
-    let html = render_index(&[record]);
+    let again = Again { command: "shakedown run </script>".to_owned(), options: String::new() };
+    let html = render_index(&[record], &again);
     assert_eq!(html.matches("<script").count(), 1);
     assert!(html.contains("href=\"./%3C%2Fscript%3E"));
     assert!(!html.contains("http:") && !html.contains("https:"));

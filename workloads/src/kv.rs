@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
-use shakedown_checkers::{ModelName, Value};
+use serde_json::json;
+use shakedown_checkers::{ModelName, Subject, Value};
 
-use crate::{Invocation, Outcome, Workload};
+use crate::{Check, Invocation, Look, Outcome, Workload};
 
 /// Clients read, write and compare-and-set integers under a few keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,14 @@ impl Kv {
     pub fn register() -> Kv {
         Kv { name: "register", summary: "read, write and cas of five values on one key", keys: 1, values: Some(5) }
     }
+}
+
+/// What a plan may change of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    keys: u32,
+    values: Option<i64>,
 }
 
 /// An operation.
@@ -115,6 +124,18 @@ impl Workload for Kv {
         self.summary
     }
 
+    fn parameters(&self) -> serde_json::Value {
+        json!({"keys": self.keys, "values": self.values})
+    }
+
+    fn with_parameters(&self, parameters: &serde_json::Value) -> Result<Kv, String> {
+        let Parameters { keys, values } = Parameters::deserialize(parameters).map_err(|error| error.to_string())?;
+        if keys == 0 || values.is_some_and(|values| values < 1) {
+            return Err("expected `keys` from 1, and `values` from 1 or null".to_owned());
+        }
+        Ok(Kv { keys, values, ..self.clone() })
+    }
+
     fn plan(&self, client: u32, clients: u32, operations: usize, chance: &mut impl Rng) -> Vec<Planned> {
         (0..operations)
             .map(|nth| {
@@ -133,14 +154,19 @@ impl Workload for Kv {
             .collect()
     }
 
-    fn probe(&self, client: u32, attempt: u32) -> Planned {
+    fn probe(&self, client: u32, attempt: u32) -> Vec<Planned> {
         // Far from the values of plans, which count from 1.
         let fresh = (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client);
-        Planned::Write { key: client % self.keys, value: self.values.map_or(fresh, |values| fresh % values) }
+        let value = self.values.map_or(fresh, |values| fresh % values);
+        vec![Planned::Write { key: client % self.keys, value }]
     }
 
-    fn last_look(&self) -> Vec<Planned> {
-        (0..self.keys).map(|key| Planned::Read { key }).collect()
+    /// Each client reads every key, and all together at every node.
+    fn last_look(&self, client: u32, clients: u32, nodes: &[String]) -> Vec<Look<Planned>> {
+        let takers = (clients as usize).min(nodes.len()).max(1);
+        let mine = nodes.iter().skip(client as usize % takers).step_by(takers);
+        let look = |key, node: &String| Look { operation: Planned::Read { key }, at: Some(node.clone()) };
+        mine.flat_map(|node| (0..self.keys).map(move |key| look(key, node))).collect()
     }
 
     fn resolve(planned: &Planned, memory: &Memory) -> Operation {
@@ -179,8 +205,8 @@ impl Workload for Kv {
         }
     }
 
-    fn model(&self) -> ModelName {
-        ModelName::Kv
+    fn checks(&self) -> Vec<Check> {
+        vec![Check::Levels(Subject::Objects(ModelName::Kv))]
     }
 }
 
@@ -230,6 +256,29 @@ mod tests {
         assert_eq!(Kv::resolve(&cas, &memory), Operation::Cas { key: 3, expected: Some(5), new: 9 });
         Kv::remember(&mut memory, &Operation::Write { key: 3, value: 6 }, &Outcome::Info("timeout".to_owned()));
         assert_eq!(Kv::resolve(&cas, &memory), Operation::Cas { key: 3, expected: Some(5), new: 9 });
+    }
+
+    #[test]
+    fn all_clients_together_look_at_every_key_at_every_node() {
+        let nodes: Vec<String> = (1..=5).map(|n| format!("n{n}")).collect();
+        for clients in [1, 2, 5, 7] {
+            let mut seen = std::collections::BTreeSet::new();
+            for client in 0..clients {
+                let looks = Kv::default().last_look(client, clients, &nodes);
+                assert!(looks.len() >= 8, "each client reads every key");
+                seen.extend(looks.into_iter().map(|look| (look.at, format!("{:?}", look.operation))));
+            }
+            assert_eq!(seen.len(), 5 * 8, "{clients} clients");
+        }
+    }
+
+    #[test]
+    fn parameters_come_back_from_a_plan_and_nonsense_does_not() {
+        let kv = Kv { keys: 3, ..Kv::default() };
+        assert_eq!(Kv::default().with_parameters(&kv.parameters()), Ok(kv));
+        for (bad, expected) in [(json!({"keys": 0, "values": null}), "from 1"), (json!({"key": 1}), "unknown field")] {
+            assert!(Kv::default().with_parameters(&bad).unwrap_err().contains(expected));
+        }
     }
 
     #[test]

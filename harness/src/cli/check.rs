@@ -146,7 +146,7 @@ fn graver(one: Status, other: Status) -> Status {
     let gravity = |status| match status {
         Status::Held => 0,
         Status::Undecided => 1,
-        Status::Broken => 2,
+        Status::Broken | Status::Differs => 2,
         Status::Bad => 3,
     };
     if gravity(other) > gravity(one) { other } else { one }

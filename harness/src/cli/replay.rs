@@ -8,7 +8,7 @@ use shakedown_results::directory::{self, write_trace};
 use shakedown_results::{RunRecord, Word};
 
 use crate::campaign;
-use crate::catalogue::{Judged, pairings, plan_text};
+use crate::catalogue::{JudgedRun, pairings};
 use crate::plan::Plan;
 
 use super::{ReplayArguments, Status, Trouble, print, report, unknown};
@@ -28,36 +28,24 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
     let Some(pairing) = served.find(|pairing| pairing.workload() == plan.workload) else {
         return Err(place(unknown("workload", &plan.workload, &workloads)));
     };
-    let text = plan_text(&plan);
-    let mut judged = pairing.run_plan(plan).map_err(|error| place(error.into()))?;
-    judged.record.plan_hash = campaign::plan_hash(&text);
+    let is_edited = plan.is_edited();
+    let mut judged = pairing.run(plan).map_err(|error| place(error.into()))?;
 
-    let recorded = file.parent().and_then(recorded);
     // A recorded run stays as it is. A plan that is not its own any more makes a run of another name.
-    let own = recorded.as_ref().filter(|recorded| recorded.record.plan_hash == judged.record.plan_hash);
-    let differs = match own {
-        Some(recorded) => compare(&recorded.folder, &judged)?,
-        None => None,
+    let own = file.parent().filter(|folder| !is_edited && folder.join("history.jsonl").is_file());
+    let (verdict, differs) = match own {
+        Some(folder) => (recorded_verdict(folder)?, compare(folder, &judged)?),
+        None => (None, None),
     };
-    let folder = match own {
-        Some(recorded) => recorded.folder.clone(),
-        None => {
-            directory::prepare(&arguments.out)?;
-            let same = arguments.out.join(&judged.record.run);
-            if same.exists() {
-                judged.record.run = format!("{}-edited-{}", judged.record.run, &judged.record.plan_hash[..8]);
-            }
-            arguments.out.join(&judged.record.run)
-        }
-    };
-    judged.record.replay = format!("shakedown replay {}", folder.display());
-    judged.record.directory = Some(folder.display().to_string());
+    let folder = own.map_or_else(|| arguments.out.join(&judged.record.run), Path::to_owned);
+    campaign::settle(&mut judged.record, &folder);
     if own.is_none() {
-        campaign::write(&arguments.out, &judged, &text)?;
+        let _root = directory::prepare(&arguments.out)?;
+        campaign::write(&arguments.out, &judged)?;
     }
 
     let status = match judged.record.verdict {
-        _ if differs.is_some() => Status::Broken,
+        _ if differs.is_some() => Status::Differs,
         Word::Valid => Status::Held,
         Word::Invalid => Status::Broken,
         Word::Unknown => Status::Undecided,
@@ -80,6 +68,9 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
             fault.id, fault.kind, fault.description
         ));
     }
+    if let Some(was) = verdict.filter(|was| *was != judged.record.verdict) {
+        print(format_args!("the verdict was {} when it was recorded: it is judged anew", was.as_str()));
+    }
     match (own, differs) {
         (_, Some(place)) => print(format_args!("replayed: DIFFERS from the recorded run, first at {place}")),
         (Some(_), None) => print(format_args!(
@@ -91,15 +82,20 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
     Ok(status)
 }
 
-/// A run that was recorded.
-struct Recorded {
-    folder: PathBuf,
-    record: RunRecord,
-}
-
-fn recorded(folder: &Path) -> Option<Recorded> {
-    let record = serde_json::from_slice(&std::fs::read(folder.join("verdict.json")).ok()?).ok()?;
-    Some(Recorded { folder: folder.to_owned(), record })
+/// What was found when a run was recorded. It is not needed to compare: a file that is broken is told of, and no more.
+fn recorded_verdict(folder: &Path) -> Result<Option<Word>, Trouble> {
+    let path = folder.join("verdict.json");
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| Trouble(format!("{}: {error}", path.display())))?,
+    };
+    match serde_json::from_slice::<RunRecord>(&bytes) {
+        Ok(record) => Ok(Some(record.verdict)),
+        Err(error) => {
+            anstream::eprintln!("warning: {} is broken and not compared: {error}", path.display());
+            Ok(None)
+        }
+    }
 }
 
 /// The plan behind what was typed.
@@ -121,7 +117,7 @@ fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
 }
 
 /// The first line at which the run is not what was recorded.
-fn compare(folder: &Path, judged: &Judged) -> Result<Option<String>, Trouble> {
+fn compare(folder: &Path, judged: &JudgedRun) -> Result<Option<String>, Trouble> {
     let (mut history, mut trace) = (Vec::new(), Vec::new());
     write_json_lines(&judged.happened.history, &mut history)?;
     write_trace(&judged.trace(), &mut trace)?;

@@ -57,9 +57,7 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     if !above.is_empty() {
         label("not", &above.join(", "));
     }
-    if record.directory.is_some() {
-        label("replay", &record.replay.replacen("shakedown", program(), 1));
-    }
+    label("replay", &record.replay.replacen("shakedown", program(), 1));
     if let Some(directory) = &record.directory {
         label("report", &format!("{directory}/report.html"));
     }

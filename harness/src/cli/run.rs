@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use shakedown_checkers::history;
-use shakedown_results::{RunRecord, TraceLine, Word, directory, index};
+use shakedown_results::index::{self, Again};
+use shakedown_results::{RunRecord, Word, directory};
 
 use crate::campaign::{Campaign, Job, cause};
 use crate::catalogue::{Pairing, pairings};
@@ -38,9 +38,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
         })
         .collect();
     let out = (arguments.keep != Keep::None).then_some(arguments.out.as_path());
-    if let Some(out) = out {
-        directory::prepare(out)?;
-    }
+    let _root = out.map(directory::prepare).transpose()?;
     // A second handler cannot be set where one is already: then its owner decides what an interrupt means.
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
@@ -57,27 +55,36 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
     };
     let mut progress = Progress::new(jobs.len(), json);
     let mut shown: BTreeMap<String, usize> = BTreeMap::new();
-    let records = campaign.run(&jobs, |record| {
+    let mut unwritten = 0;
+    let records = campaign.run(&jobs, |judged, error| {
+        let record = &judged.record;
         progress.finished(record);
         if json {
             if let Ok(line) = serde_json::to_string(record) {
                 print(line);
             }
-            return;
-        }
-        if record.verdict != Word::Valid {
+        } else if record.verdict != Word::Valid {
             let shown = shown.entry(cause(record)).or_default();
             *shown += 1;
             if *shown <= SHOWN_PER_CAUSE {
-                progress.aside(|| tell(record));
+                progress.aside(|| report::failure(record, Some((&judged.happened.history, &judged.trace()))));
             }
         }
-    })?;
+        if let Some(error) = error {
+            unwritten += 1;
+            progress.aside(|| anstream::eprintln!("error: {} is not kept: {error}", record.run));
+        }
+    });
     progress.end();
-    if let Some(out) = out {
-        let mut all = directory::others(out, &records);
-        all.extend(records.iter().cloned());
-        directory::write_file(out, "index.html", &index::render_index(&all))?;
+    let mut out = out;
+    if let Some(folder) = out {
+        let options = wanted.first().map(|(_, scenario)| scenario.arguments()).unwrap_or_default();
+        let page = index::render_index(&records, &Again { command: command(), options });
+        if let Err(error) = directory::write_file(folder, "index.html", &page) {
+            unwritten += 1;
+            out = None;
+            anstream::eprintln!("error: {error}");
+        }
     }
     if arguments.verify_determinism && !json {
         let differ =
@@ -85,6 +92,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
         print(format_args!("determinism: {} run twice, {differ} differ\n", counted(records.len(), "plan")));
     }
     let status = sum_up(&records, jobs.len(), begun.elapsed(), out, json)?;
+    let status = if unwritten > 0 && status == Status::Held { Status::Bad } else { status };
     if let (Some(defect), Status::Held, false) = (&arguments.defect, status, json) {
         print(format_args!("the defect {defect} was not found in {}", counted(records.len(), "run")));
     }
@@ -94,15 +102,15 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
 /// So many failing runs of one cause are told.
 const SHOWN_PER_CAUSE: usize = 1;
 
-fn tell(record: &RunRecord) {
-    let files = record.directory.as_ref().and_then(|directory| {
-        let directory = Path::new(directory);
-        let history = history::read_file(&directory.join("history.jsonl")).ok()?;
-        let trace = std::fs::read_to_string(directory.join("trace.jsonl")).ok()?;
-        let trace: Vec<TraceLine> = trace.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        Some((history, trace))
-    });
-    report::failure(record, files.as_ref().map(|(history, trace)| (history, trace.as_slice())));
+/// What was typed, to be typed again.
+fn command() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    let quoted = |argument: String| match argument.is_empty() || !argument.chars().all(plain) {
+        true => format!("'{}'", argument.replace('\'', "'\\''")),
+        false => argument,
+    };
+    let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
+    [report::program().to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// Each system, mode and workload that is asked for, with what is wanted of its runs.
@@ -154,9 +162,10 @@ fn wanted<'a>(
                 defect: arguments.defect.clone(),
                 nodes: arguments.nodes,
                 clients: arguments.clients,
-                operations: arguments.operations as usize,
+                operations: arguments.operations.map(|operations| operations as usize),
                 stop_ms,
                 faults: faults.clone(),
+                heal_all: arguments.heal_all,
                 ..Scenario::new(&system.name, &mode.name)
             };
             wanted.push((&**pairing, scenario));

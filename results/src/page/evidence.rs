@@ -71,7 +71,7 @@ pub struct KindRow {
     pub planned: usize,
     /// How many began.
     pub applied: usize,
-    /// How many did something that was counted.
+    /// How many did something that was counted while an operation was going on.
     pub felt: usize,
     /// What they did, together.
     pub effects: String,
@@ -94,7 +94,7 @@ pub fn kinds(faults: &[FaultRecord]) -> Vec<KindRow> {
                 kind: text::visible(kind),
                 planned: faults.len(),
                 applied: faults.iter().filter(|fault| fault.began.is_some()).count(),
-                felt: faults.iter().filter(|fault| fault.effects.values().any(|&count| count > 0)).count(),
+                felt: faults.iter().filter(|fault| fault.was_felt()).count(),
                 effects: text::effects(&effects),
             }
         })

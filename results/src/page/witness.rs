@@ -166,7 +166,7 @@ pub struct FaultRow {
 impl From<&FaultRecord> for FaultRow {
     fn from(fault: &FaultRecord) -> FaultRow {
         let effects = super::text::effects(&fault.effects);
-        let felt = !effects.is_empty();
+        let did = !effects.is_empty();
         FaultRow {
             id: fault.id,
             kind: clipped(&fault.kind, 40),
@@ -176,12 +176,13 @@ impl From<&FaultRecord> for FaultRow {
                 (Some(began), None) => format!("{}..end", seconds(began)),
                 (None, _) => "never began".to_owned(),
             },
-            effects: match (fault.began, felt) {
-                (_, true) => effects,
-                (Some(_), false) => "no effect seen".to_owned(),
-                (None, false) => "–".to_owned(),
+            effects: match (fault.began, did, fault.operations) {
+                (_, true, 0) => format!("{effects}; no operation met it"),
+                (_, true, operations) => format!("{effects}; met by {}", super::text::counted(operations, "operation")),
+                (Some(_), false, _) => "no effect seen".to_owned(),
+                (None, false, _) => "–".to_owned(),
             },
-            felt,
+            felt: fault.was_felt(),
         }
     }
 }

@@ -114,4 +114,11 @@ impl Invoke<Kv> for RaftKvClient {
     async fn invoke(&mut self, operation: &Operation) -> Outcome<Option<i64>> {
         self.perform(*operation).await
     }
+
+    async fn invoke_at(&mut self, node: &str, operation: &Operation) -> Outcome<Option<i64>> {
+        if let Some(node) = self.context.cluster.iter().position(|known| **known == *node) {
+            self.home = node as NodeId;
+        }
+        self.perform(*operation).await
+    }
 }
