@@ -9,7 +9,7 @@ use shakedown_checkers::Value;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, Process};
 use shakedown_workloads::{Invoke, Look, Outcome, Workload};
 
-use crate::nemesis::Host;
+use crate::simulation::ground::Host;
 use crate::simulation::stage;
 
 /// How far a run has come. Clients go from one phase to the next when the runner says so.

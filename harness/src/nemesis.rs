@@ -9,9 +9,7 @@ use shakedown_results::FaultRecord;
 
 use crate::chance::{fraction, mix};
 use crate::plan::{Fault, FaultKind, Moment};
-
-/// A host: a node by its place in the plan, or the host of the clients, which comes after the nodes.
-pub type Host = usize;
+use crate::simulation::ground::{Fate, Host, LinkRules};
 
 /// What is to be done to processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +35,6 @@ pub enum Deed {
         /// In words.
         value: String,
     },
-}
-
-/// What happens to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It takes this much longer, in milliseconds.
-    Late(u64),
-    /// It never arrives; which fault took it.
-    Lost(u32),
 }
 
 /// A fault that is going on in the network.
@@ -203,50 +192,6 @@ impl Nemesis {
         self.down[node] += 1;
     }
 
-    /// Whether a node's process is down.
-    pub fn is_down(&self, host: Host) -> bool {
-        self.down.get(host).is_some_and(|down| *down > 0)
-    }
-
-    /// What becomes of the n-th message from one host to another. A pure function of the faults that are going on and these
-    /// numbers, so that no message changes the fate of another.
-    pub fn fate(&mut self, from: Host, to: Host, number: u64) -> Fate {
-        let mut late = 0;
-        for rule in &self.rules {
-            if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
-                break;
-            }
-            let chance = || mix(&[rule.seed, from as u64, to as u64, number]);
-            match &rule.what {
-                What::Cut(rows) if rows[from] >> to & 1 == 1 => {
-                    count(&mut self.faults, rule.fault, "messages cut off", 1);
-                    return Fate::Lost(rule.fault);
-                }
-                What::Cut(_) => {}
-                What::Loss(probability) => {
-                    if fraction(chance()) < *probability {
-                        count(&mut self.faults, rule.fault, "messages lost", 1);
-                        return Fate::Lost(rule.fault);
-                    }
-                }
-                What::Delay(at_most) => {
-                    let more = chance() % (at_most + 1);
-                    count(&mut self.faults, rule.fault, "messages delayed", u64::from(more > 0));
-                    late += more;
-                }
-            }
-        }
-        Fate::Late(late)
-    }
-
-    /// Whether messages of a stream from one host to another have to wait.
-    pub fn holds(&self, from: Host, to: Host) -> bool {
-        if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
-            return false;
-        }
-        self.rules.iter().any(|rule| matches!(&rule.what, What::Cut(rows) if rows[from] >> to & 1 == 1))
-    }
-
     /// Adds to what a fault did.
     pub fn felt(&mut self, fault: u32, effect: &str, times: u64) {
         count(&mut self.faults, fault, effect, times);
@@ -389,6 +334,48 @@ impl Nemesis {
             }
         }
         rows
+    }
+}
+
+impl LinkRules for Nemesis {
+    fn is_down(&self, host: Host) -> bool {
+        self.down.get(host).is_some_and(|down| *down > 0)
+    }
+
+    fn fate(&mut self, from: Host, to: Host, number: u64) -> Fate {
+        let mut late = 0;
+        for rule in &self.rules {
+            if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
+                break;
+            }
+            let chance = || mix(&[rule.seed, from as u64, to as u64, number]);
+            match &rule.what {
+                What::Cut(rows) if rows[from] >> to & 1 == 1 => {
+                    count(&mut self.faults, rule.fault, "messages cut off", 1);
+                    return Fate::Lost(rule.fault);
+                }
+                What::Cut(_) => {}
+                What::Loss(probability) => {
+                    if fraction(chance()) < *probability {
+                        count(&mut self.faults, rule.fault, "messages lost", 1);
+                        return Fate::Lost(rule.fault);
+                    }
+                }
+                What::Delay(at_most) => {
+                    let more = chance() % (at_most + 1);
+                    count(&mut self.faults, rule.fault, "messages delayed", u64::from(more > 0));
+                    late += more;
+                }
+            }
+        }
+        Fate::Late(late)
+    }
+
+    fn holds(&self, from: Host, to: Host) -> bool {
+        if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
+            return false;
+        }
+        self.rules.iter().any(|rule| matches!(&rule.what, What::Cut(rows) if rows[from] >> to & 1 == 1))
     }
 }
 

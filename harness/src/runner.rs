@@ -15,11 +15,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::Seed;
 use crate::clients::{self, Phase, Shared, Task};
-use crate::nemesis::{Deed, Host, Nemesis};
+use crate::nemesis::{Deed, Nemesis};
 use crate::plan::{Plan, PlanError};
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
+use crate::simulation::ground::{Exit, Host, LinkRules};
 use crate::simulation::mailboxes::Mailboxes;
 pub use crate::simulation::stage::Said;
 use crate::simulation::stage::{self, Datum, Recording};
@@ -81,10 +82,10 @@ where
     S::Client: Invoke<W>,
 {
     let operations = plan.operations_of::<W::Planned>()?;
-    let recording = Recording::begin();
     let system = Rc::new(system);
     let shared = Rc::new(Shared::new(plan.clients.len() as u32, plan.nodes.len(), plan.stop_ms));
     let names: Arc<[Arc<str>]> = plan.nodes.iter().map(String::as_str).chain([CLIENTS]).map(Arc::from).collect();
+    let recording = Recording::begin(names.to_vec());
     let mailboxes = Arc::new(Mailboxes::new(names));
     let disks: Vec<Arc<SimulatedDisk>> = plan
         .nodes
@@ -265,6 +266,8 @@ impl<E: Engine> Run<'_, E> {
         match panic::catch_unwind(AssertUnwindSafe(|| self.engine.step())) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.fails(error),
+            // A process that took the step with it is a finding; the others go on.
+            Err(_) if self.recording.has_exits() => {}
             Err(panicked) => self.fails(stage::message_of(panicked.as_ref())),
         }
         if !self.broken {
@@ -308,7 +311,7 @@ impl<E: Engine> Run<'_, E> {
         for deed in deeds {
             match deed {
                 Deed::Stop { node, power, fault } => {
-                    self.engine.stop(node);
+                    self.stop(node);
                     self.said(node, "stopped", Vec::new());
                     if power {
                         let lost = self.disks[node].lose_power();
@@ -325,6 +328,11 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
+    fn stop(&mut self, node: Host) {
+        self.engine.stop(node, &mut self.fabric, &mut self.nemesis, self.step);
+        self.mailboxes.sort_last_words();
+    }
+
     fn said(&mut self, host: Host, event: &'static str, fields: Vec<(&'static str, Datum)>) {
         let said = Said { time: self.step * MILLISECOND, host, event, fields };
         self.hear(said);
@@ -335,16 +343,19 @@ impl<E: Engine> Run<'_, E> {
         for said in self.recording.take_said() {
             self.hear(said);
         }
-        for death in self.recording.take_deaths() {
-            let name = host_name(self.nodes, death.host).to_owned();
-            let what = if death.how == "panic" { "panicked" } else { "gave up" };
-            let sentence = format!("{name} {what}: {}", death.message);
-            self.findings.push(Finding { name: death.how, claim: None, sentence, at: death.time });
-            if death.host < self.nodes.len() {
-                self.nemesis.died(death.host);
-                self.engine.stop(death.host);
-                let how = ("how", Datum::Text(death.how.to_owned()));
-                self.said(death.host, "stopped", vec![how, ("message", Datum::Text(death.message))]);
+        for exit in self.recording.take_exits() {
+            let name = host_name(self.nodes, exit.host).to_owned();
+            let what = match exit.how {
+                Exit::Panic => "panicked",
+                Exit::Failure => "gave up",
+            };
+            let sentence = format!("{name} {what}: {}", exit.message);
+            self.findings.push(Finding { name: exit.how.name(), claim: None, sentence, at: exit.time });
+            if exit.host < self.nodes.len() {
+                self.nemesis.died(exit.host);
+                self.stop(exit.host);
+                let how = ("how", Datum::Text(exit.how.name().to_owned()));
+                self.said(exit.host, "stopped", vec![how, ("message", Datum::Text(exit.message))]);
             }
         }
     }

@@ -8,6 +8,7 @@
 //!
 //!   mailboxes            datagrams between send and receive; streams are turmoil's
 //!
+//!   ground             what all of them speak of: hosts, fates, exits
 //!   stage              what a future needs to run as part of a node: whose it is, what it says, what becomes of its panics
 //!   disk               files that forget what was not synced
 //! ```
@@ -15,5 +16,6 @@
 pub mod disk;
 pub mod engine;
 pub mod fabric;
+pub mod ground;
 pub mod mailboxes;
 pub mod stage;

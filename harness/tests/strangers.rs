@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shakedown::catalogue::{JudgedRun, Pairing, pair_of};
@@ -206,4 +207,118 @@ fn a_process_that_gives_up_and_a_cluster_that_never_answers_are_findings() {
     let names: Vec<&str> = judged.record.anomalies.iter().map(|anomaly| anomaly.name.as_str()).collect();
     assert!(names.contains(&"failure") && names.contains(&"no-recovery"), "{names:?}");
     assert!(!judged.record.recovered);
+}
+
+/// The same store as a web service would be written: a task of tokio's for each half of each connection.
+struct Spawning {
+    /// The request at which a task panics, if one does.
+    panics_at: Option<u64>,
+}
+
+/// Says when it is dropped, as a guard of a service may.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        tracing::info!(event = "guard-dropped");
+    }
+}
+
+impl System for Spawning {
+    type Client = TcpClient;
+    fn node(&self, _: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
+        let panics_at = self.panics_at;
+        async move {
+            let listener = TcpListener::bind(("0.0.0.0", 80)).await?;
+            let values: Arc<Mutex<BTreeMap<u32, i64>>> = Arc::default();
+            let requests = Arc::new(AtomicU64::new(0));
+            loop {
+                let (stream, _) = listener.accept().await?;
+                let (values, requests) = (Arc::clone(&values), Arc::clone(&requests));
+                let (read, mut write) = stream.into_split();
+                let (send, mut answers) = tokio::sync::mpsc::channel::<String>(8);
+                tokio::spawn(async move {
+                    let _guard = Guard;
+                    let mut lines = BufReader::new(read).lines();
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        let nth = requests.fetch_add(1, Ordering::Relaxed);
+                        assert!(Some(nth) != panics_at, "request {nth} is one too many");
+                        tracing::info!(event = "asked", nth);
+                        let operation: Operation = serde_json::from_str(&line).expect("clients speak JSON");
+                        let answer = perform(&mut values.lock().expect("nobody panicked"), operation);
+                        if send.send(serde_json::to_string(&answer).expect("it has a JSON form")).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                tokio::spawn(async move {
+                    while let Some(answer) = answers.recv().await {
+                        if write.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    fn client(&self, client: Client) -> TcpClient {
+        TcpClient { client, stream: None }
+    }
+}
+
+/// tokio numbers the tasks of the whole process: whoever spawned before must not matter.
+fn spawn_elsewhere(tasks: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("there is room");
+    runtime.block_on(async {
+        for _ in 0..tasks {
+            tokio::spawn(async {});
+        }
+    });
+}
+
+#[test]
+fn a_service_that_spawns_its_tasks_repeats_whatever_was_spawned_before() {
+    let pairing = pair_of(Spawning { panics_at: None }, CLAIMS, Kv::default());
+    let mut resets = 0;
+    for seed in 0..12 {
+        let scenario = Scenario {
+            nodes: 1,
+            clients: 8,
+            operations: Some(60),
+            stop_ms: 2_000,
+            faults: vec!["kill", "crash", "loss", "delay"],
+            ..Scenario::new("spawning", "only")
+        };
+        let plan = pairing.draw(&scenario, seed).expect("it makes sense");
+        let one = pairing.run(plan.clone()).expect("it makes sense");
+        for odd in [1, 3, 6] {
+            spawn_elsewhere(odd);
+            let again = pairing.run(plan.clone()).expect("it makes sense");
+            let first = one.happened.trace.iter().zip(&again.happened.trace).find(|(one, again)| one != again);
+            assert_eq!(one.record.events_hash, again.record.events_hash, "seed {seed}: {first:?}");
+        }
+        resets += one.happened.trace.iter().filter(|said| said.event == "guard-dropped").count();
+    }
+    assert!(resets > 20, "processes died while streams were open: {resets}");
+}
+
+#[test]
+fn what_a_spawned_task_says_is_its_nodes_even_while_it_is_dropped() {
+    let pairing = pair_of(Spawning { panics_at: None }, CLAIMS, Kv::default());
+    let judged = run(&*pairing, &["kill"], 1);
+    let trace = judged.trace();
+    for event in ["asked", "guard-dropped"] {
+        assert!(trace.iter().any(|line| line.event == event), "nobody says {event}");
+        assert!(trace.iter().filter(|line| line.event == event).all(|line| line.node == "n1"), "{event}");
+    }
+}
+
+#[test]
+fn a_panic_in_a_spawned_task_is_its_nodes_and_the_run_goes_on() {
+    let pairing = pair_of(Spawning { panics_at: Some(40) }, CLAIMS, Kv::default());
+    let judged = run(&*pairing, &[], 1);
+    let panic = judged.record.anomalies.iter().find(|anomaly| anomaly.name == "panic").expect("it panicked");
+    assert!(panic.sentence.starts_with("n1 panicked: request 40 is one too many (strangers.rs:"), "{}", panic.sentence);
+    assert!(judged.record.recovered, "it is started again when all is healed");
 }

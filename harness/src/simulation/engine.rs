@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use shakedown_systems::door::{Backend, Local, Socket};
-use turmoil::{Builder, Protocol, Sim};
-
-use crate::nemesis::{Host, Nemesis};
+use turmoil::{Builder, Protocol, Segment, Sim};
 
 use super::fabric::{Carriage, Due, Fabric};
+use super::ground::{Exit, Host, LinkRules, ProcessExit};
 use super::mailboxes::Mailboxes;
 use super::stage;
 
@@ -25,10 +24,11 @@ pub trait Engine {
     fn step(&mut self) -> Result<(), String>;
 
     /// Takes what was sent since the last call to the fabric, and hands over what is due.
-    fn carry(&mut self, fabric: &mut Fabric, nemesis: &mut Nemesis, step: u64);
+    fn carry(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64);
 
-    /// A process dies.
-    fn stop(&mut self, host: Host);
+    /// A process dies. The ends of its streams are its last words: the fabric takes them now, in an order that does not depend on the order
+    /// in which its tasks were dropped.
+    fn stop(&mut self, host: Host, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64);
 
     /// A process begins.
     fn start(&mut self, host: Host);
@@ -42,8 +42,28 @@ pub struct Turmoil {
     sim: Sim<'static>,
     names: Vec<Arc<str>>,
     addresses: Vec<IpAddr>,
-    /// By link, in turmoil's order: its two hosts, and when its messages are due, in the order in which they lie there.
-    links: Vec<(Host, Host, VecDeque<Due>)>,
+    /// In turmoil's order.
+    links: Vec<Link>,
+    /// How many messages were taken.
+    taken: u64,
+}
+
+/// The messages that lie on a link, in the order in which they lie there.
+struct Link {
+    one: Host,
+    other: Host,
+    messages: VecDeque<Carried>,
+}
+
+/// A message that the fabric took.
+#[derive(Clone, Copy)]
+struct Carried {
+    from: Host,
+    to: Host,
+    carriage: Carriage,
+    due: Due,
+    /// Which it was, of all.
+    number: u64,
 }
 
 impl Turmoil {
@@ -77,10 +97,10 @@ impl Turmoil {
         sim.links(|all| {
             for link in all {
                 let (one, other) = link.pair();
-                links.push((host(one), host(other), VecDeque::new()));
+                links.push(Link { one: host(one), other: host(other), messages: VecDeque::new() });
             }
         });
-        Turmoil { sim, names, addresses, links }
+        Turmoil { sim, names, addresses, links, taken: 0 }
     }
 }
 
@@ -89,41 +109,42 @@ impl Engine for Turmoil {
         self.sim.step().map(|_| ()).map_err(|error| error.to_string())
     }
 
-    fn carry(&mut self, fabric: &mut Fabric, nemesis: &mut Nemesis, step: u64) {
-        let (links, addresses) = (&mut self.links, &self.addresses);
+    fn carry(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+        self.ask_again(fabric, rules, step);
+        let Turmoil { sim, links, addresses, taken, .. } = self;
         let mut spent = Vec::new();
-        self.sim.links(|all| {
-            for (link, (one, other, dues)) in all.zip(links.iter_mut()) {
+        sim.links(|all| {
+            for (link, Link { one, other, messages }) in all.zip(links.iter_mut()) {
                 let mut at = 0;
                 let mut handed_over = false;
                 for message in link {
-                    let from_one = message.pair().0.ip() == addresses[*one];
-                    let (from, to) = if from_one { (*one, *other) } else { (*other, *one) };
-                    if at == dues.len() {
+                    if at == messages.len() {
+                        let from_one = message.pair().0.ip() == addresses[*one];
+                        let (from, to) = if from_one { (*one, *other) } else { (*other, *one) };
                         let carriage = match message.protocol() {
                             Protocol::Tcp(_) => Carriage::Stream,
                             Protocol::Udp(_) => Carriage::Datagram,
                         };
-                        dues.push_back(fabric.take(nemesis, from, to, carriage, step));
-                    } else if dues[at] == Due::Held {
-                        dues[at] = fabric.ask_again(nemesis, from, to, step);
+                        let due = fabric.take(rules, from, to, carriage, step);
+                        messages.push_back(Carried { from, to, carriage, due, number: *taken });
+                        *taken += 1;
                     }
-                    match dues[at] {
+                    match messages[at].due {
                         // What is handed over now arrives in the next step.
                         Due::At(due) if due <= step + 1 => {
-                            fabric.deliver(nemesis, to);
+                            fabric.deliver(rules, messages[at].to);
                             message.deliver();
                             handed_over = true;
                             // turmoil takes it off the link before it adds another.
-                            dues.remove(at);
+                            messages.remove(at);
                         }
                         _ => at += 1,
                     }
                 }
                 // What was handed over just now still lies on the link, and would go with the others.
-                if !handed_over && !dues.is_empty() && dues.iter().all(|due| *due == Due::Never) {
+                if !handed_over && !messages.is_empty() && messages.iter().all(|message| message.due == Due::Never) {
                     spent.push((*one, *other));
-                    dues.clear();
+                    messages.clear();
                 }
             }
         });
@@ -133,8 +154,10 @@ impl Engine for Turmoil {
         }
     }
 
-    fn stop(&mut self, host: Host) {
-        self.sim.crash(&*self.names[host]);
+    fn stop(&mut self, host: Host, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+        let name = Arc::clone(&self.names[host]);
+        stage::drop_on_stage(host, || self.sim.crash(&*name));
+        self.take_last_words(fabric, rules, step);
     }
 
     fn start(&mut self, host: Host) {
@@ -143,6 +166,59 @@ impl Engine for Turmoil {
 }
 
 impl Turmoil {
+    /// Asks again for what is held, in the order in which it was taken.
+    fn ask_again(&mut self, fabric: &mut Fabric, rules: &impl LinkRules, step: u64) {
+        let held = self.links.iter_mut().flat_map(|link| &mut link.messages).filter(|message| message.due == Due::Held);
+        let mut held: Vec<&mut Carried> = held.collect();
+        held.sort_by_key(|message| message.number);
+        for message in held {
+            message.due = fabric.ask_again(rules, message.from, message.to, message.carriage, step);
+        }
+    }
+
+    /// tokio drops the tasks of a process in an order that depends on how many tasks the whole program has spawned before, and a stream
+    /// that is dropped says so: with FIN, with RST where something was not read, or with both, as its halves go. All of that is taken
+    /// by address, and of a stream that says both only the RST counts.
+    fn take_last_words(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+        struct Word {
+            link: usize,
+            at: usize,
+            ends: (SocketAddr, SocketAddr),
+            carriage: Carriage,
+            is_reset: bool,
+        }
+        let Turmoil { sim, links, addresses, taken, .. } = self;
+        let mut words: Vec<Word> = Vec::new();
+        sim.links(|all| {
+            for (number, (link, known)) in all.zip(links.iter()).enumerate() {
+                for (at, message) in link.enumerate().skip(known.messages.len()) {
+                    let (carriage, is_reset) = match message.protocol() {
+                        Protocol::Tcp(segment) => (Carriage::LastWord, matches!(segment, Segment::Rst)),
+                        Protocol::Udp(_) => (Carriage::Datagram, false),
+                    };
+                    words.push(Word { link: number, at, ends: message.pair(), carriage, is_reset });
+                }
+            }
+        });
+        // Of one stream, the RST comes first.
+        words.sort_by_key(|word| (word.ends, !word.is_reset, word.at));
+        let mut before: Option<(SocketAddr, SocketAddr)> = None;
+        for Word { link, at, ends, carriage, is_reset } in words {
+            let Link { one, other, messages } = &mut links[link];
+            let (from, to) = if ends.0.ip() == addresses[*one] { (*one, *other) } else { (*other, *one) };
+            let due = match carriage {
+                Carriage::LastWord if before == Some(ends) => Due::Never,
+                _ => fabric.take(rules, from, to, carriage, step),
+            };
+            before = is_reset.then_some(ends);
+            if messages.len() <= at {
+                messages.resize(at + 1, Carried { from, to, carriage, due: Due::Never, number: 0 });
+            }
+            messages[at] = Carried { from, to, carriage, due, number: *taken };
+            *taken += 1;
+        }
+    }
+
     /// Takes all messages off a link: a partition drops them, a hold after it holds what comes.
     fn clear(&mut self, one: Host, other: Host) {
         let (one, other) = (&*self.names[one], &*self.names[other]);
@@ -190,7 +266,7 @@ where
             Ok(()) => "its process ended".to_owned(),
             Err(error) => error.to_string(),
         };
-        stage::died(host, "failure", how);
+        stage::exited(ProcessExit { time: stage::now(), host, how: Exit::Failure, message: how });
         std::future::pending::<()>().await;
     }))
 }

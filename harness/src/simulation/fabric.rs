@@ -8,7 +8,8 @@ use shakedown_results::Messages;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::mix;
-use crate::nemesis::{Fate, Host, Nemesis};
+
+use super::ground::{Fate, Host, LinkRules};
 
 /// What a host sends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Carriage {
     Datagram,
     /// A part of a stream: it may be late, but it comes, and in order.
     Stream,
+    /// The end of a stream whose process died: it comes after all else, and no two at once.
+    LastWord,
 }
 
 /// When a message is due.
@@ -60,17 +63,21 @@ impl Fabric {
     }
 
     /// Takes a message that was sent at this step, and says when it is due.
-    pub fn take(&mut self, nemesis: &mut Nemesis, from: Host, to: Host, carriage: Carriage, step: u64) -> Due {
+    pub fn take(&mut self, rules: &mut impl LinkRules, from: Host, to: Host, carriage: Carriage, step: u64) -> Due {
         let direction = from * self.hosts + to;
         let number = self.numbers[direction];
         self.numbers[direction] += 1;
         self.counts.sent += 1;
         let [least, most] = self.latency_ms;
         let latency = least + mix(&[self.seed, direction as u64, number]) % (most - least + 1);
-        let due = match (carriage, nemesis.fate(from, to, number)) {
-            (Carriage::Stream, _) if nemesis.holds(from, to) => Due::Held,
-            (Carriage::Stream, Fate::Lost(_)) => self.in_order(direction, step + latency + RETRANSMISSION_MS),
-            (Carriage::Stream, Fate::Late(more)) => self.in_order(direction, step + latency + more),
+        let due = match (carriage, rules.fate(from, to, number)) {
+            (Carriage::Stream | Carriage::LastWord, _) if rules.holds(from, to) => Due::Held,
+            (Carriage::Stream | Carriage::LastWord, Fate::Lost(_)) => {
+                self.in_order(direction, step + latency + RETRANSMISSION_MS, carriage)
+            }
+            (Carriage::Stream | Carriage::LastWord, Fate::Late(more)) => {
+                self.in_order(direction, step + latency + more, carriage)
+            }
             (Carriage::Datagram, Fate::Lost(_)) => {
                 self.counts.lost += 1;
                 Due::Never
@@ -87,25 +94,25 @@ impl Fabric {
     }
 
     /// Asks again for a message that was held.
-    pub fn ask_again(&mut self, nemesis: &Nemesis, from: Host, to: Host, step: u64) -> Due {
-        if nemesis.holds(from, to) {
+    pub fn ask_again(&mut self, rules: &impl LinkRules, from: Host, to: Host, carriage: Carriage, step: u64) -> Due {
+        if rules.holds(from, to) {
             return Due::Held;
         }
-        self.in_order(from * self.hosts + to, step + self.latency_ms[0])
+        self.in_order(from * self.hosts + to, step + self.latency_ms[0], carriage)
     }
 
     /// A message is handed over; nobody may be there to take it.
-    pub fn deliver(&mut self, nemesis: &Nemesis, to: Host) {
-        if nemesis.is_down(to) {
+    pub fn deliver(&mut self, rules: &impl LinkRules, to: Host) {
+        if rules.is_down(to) {
             self.counts.lost += 1;
         } else {
             self.counts.delivered += 1;
         }
     }
 
-    fn in_order(&mut self, direction: usize, due: u64) -> Due {
+    fn in_order(&mut self, direction: usize, due: u64, carriage: Carriage) -> Due {
         let last = &mut self.streams[direction];
-        *last = due.max(*last);
+        *last = due.max(*last + u64::from(carriage == Carriage::LastWord));
         Due::At(*last)
     }
 }
@@ -116,6 +123,7 @@ const RETRANSMISSION_MS: u64 = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nemesis::Nemesis;
     use crate::plan::{Fault, FaultKind, Moment};
 
     fn loss(probability: f64) -> Nemesis {

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shakedown_systems::door::{Address, Datagrams, Sent, Socket};
 use tokio::sync::Notify;
 
-use crate::nemesis::{Host, Nemesis};
-
 use super::fabric::{Carriage, Due, Fabric};
+use super::ground::{Host, LinkRules};
 
 /// As many datagrams wait at a port; what comes then is lost, as in a kernel.
 const CAPACITY: usize = 4096;
@@ -69,11 +68,18 @@ impl Mailboxes {
         Ok(Socket::new(Box::new(Bound { mailboxes: Arc::clone(self), own, port })))
     }
 
+    /// What a process sent while it was dropped has no order of its own: it gets one.
+    pub fn sort_last_words(&self) {
+        lock(&self.state)
+            .sent
+            .sort_by(|one, other| (one.from, one.to, &one.bytes).cmp(&(other.from, other.to, &other.bytes)));
+    }
+
     /// Gives what was sent since the last call its fate, and lays what is due in the next step before its readers.
-    pub fn carry(&self, fabric: &mut Fabric, nemesis: &mut Nemesis, step: u64) {
+    pub fn carry(&self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
         let mut state = lock(&self.state);
         for datagram in std::mem::take(&mut state.sent) {
-            if let Due::At(due) = fabric.take(nemesis, datagram.from.0, datagram.to.0, Carriage::Datagram, step) {
+            if let Due::At(due) = fabric.take(rules, datagram.from.0, datagram.to.0, Carriage::Datagram, step) {
                 let number = state.number;
                 state.number += 1;
                 state.under_way.insert((due, number), datagram);
@@ -81,7 +87,7 @@ impl Mailboxes {
         }
         while let Some(first) = state.under_way.first_entry().filter(|first| first.key().0 <= step + 1) {
             let Datagram { from, to, bytes } = first.remove();
-            fabric.deliver(nemesis, to.0);
+            fabric.deliver(rules, to.0);
             let Some(port) = state.ports.get(&to) else { continue };
             let mut arrived = lock(&port.arrived);
             if arrived.len() < CAPACITY {
@@ -128,6 +134,7 @@ impl Datagrams for Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nemesis::Nemesis;
 
     #[test]
     fn what_was_sent_arrives_when_it_is_due_and_a_port_is_free_again_when_its_socket_is_gone() {

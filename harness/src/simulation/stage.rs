@@ -1,7 +1,8 @@
 //! Who is on stage: whose code runs just now, what it says through `tracing`, and what becomes of its panics.
 //!
 //! A run happens on one thread. While a future of a node is polled, that node is on stage; an event that is emitted then is the
-//! node's. The recorder is the thread's.
+//! node's. Tasks that a node spawned by itself are known by the span in which the simulation steps its host. The recorder is the
+//! thread's.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,7 +10,7 @@ use std::fmt::{self, Write};
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 
 use tracing::field::{Field, Visit};
@@ -17,7 +18,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::nemesis::Host;
+use super::ground::{Exit, Host, NOBODY, ProcessExit};
 
 /// Something that a node or a client said.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,29 +64,20 @@ impl Said {
     }
 }
 
-/// A process that ended though nobody stopped it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Death {
-    /// Simulated nanoseconds.
-    pub time: u64,
-    /// Whose.
-    pub host: Host,
-    /// `panic`, or `failure` if it gave up by itself.
-    pub how: &'static str,
-    /// What it said, and where.
-    pub message: String,
-}
-
 #[derive(Default)]
 struct Recorder {
     time: u64,
     said: Vec<Said>,
-    deaths: Vec<Death>,
+    exits: Vec<ProcessExit>,
+    /// All hosts, in order.
+    hosts: Vec<Arc<str>>,
 }
 
 thread_local! {
     static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
-    static ON_STAGE: Cell<(Host, Option<u64>)> = const { Cell::new((usize::MAX, None)) };
+    static ON_STAGE: Cell<(Host, Option<u64>)> = const { Cell::new((NOBODY, None)) };
+    /// The host that is being stepped.
+    static STEPPED: Cell<Host> = const { Cell::new(NOBODY) };
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
     static LISTENER: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
 }
@@ -94,11 +86,11 @@ thread_local! {
 pub struct Recording(());
 
 impl Recording {
-    /// Begins to record what is said on this thread.
+    /// Begins to record what is said on this thread, by these hosts.
     ///
     /// # Panics
     /// If this thread is recording already.
-    pub fn begin() -> Recording {
+    pub fn begin(hosts: Vec<Arc<str>>) -> Recording {
         catch_panics();
         warn_if_tokio_is_not_seeded();
         LISTENER.with_borrow_mut(|listener| {
@@ -106,7 +98,7 @@ impl Recording {
         });
         RECORDER.with_borrow_mut(|recorder| {
             assert!(recorder.is_none(), "one run at a time on a thread");
-            *recorder = Some(Recorder::default());
+            *recorder = Some(Recorder { hosts, ..Recorder::default() });
         });
         Recording(())
     }
@@ -121,9 +113,14 @@ impl Recording {
         record(|recorder| std::mem::take(&mut recorder.said)).unwrap_or_default()
     }
 
-    /// Who died since the last call.
-    pub fn take_deaths(&self) -> Vec<Death> {
-        record(|recorder| std::mem::take(&mut recorder.deaths)).unwrap_or_default()
+    /// Which processes ended by themselves since the last call.
+    pub fn take_exits(&self) -> Vec<ProcessExit> {
+        record(|recorder| std::mem::take(&mut recorder.exits)).unwrap_or_default()
+    }
+
+    /// Whether a process ended by itself since they were taken.
+    pub fn has_exits(&self) -> bool {
+        record(|recorder| !recorder.exits.is_empty()).unwrap_or(false)
     }
 }
 
@@ -143,11 +140,20 @@ pub fn now() -> u64 {
 }
 
 /// Puts down a process that ended by itself.
-pub fn died(host: Host, how: &'static str, message: String) {
+pub fn exited(exit: ProcessExit) {
+    record(|recorder| recorder.exits.push(exit));
+}
+
+/// Drops what belongs to a host, on its stage. What its tasks say then has no order of its own: it gets one.
+pub fn drop_on_stage<R>(host: Host, act: impl FnOnce() -> R) -> R {
+    let already = record(|recorder| recorder.said.len()).unwrap_or(0);
+    let before = ON_STAGE.replace((host, None));
+    let done = act();
+    ON_STAGE.set(before);
     record(|recorder| {
-        let time = recorder.time;
-        recorder.deaths.push(Death { time, host, how, message });
+        recorder.said[already..].sort_by_cached_key(|said| (said.event, format!("{:?}", said.fields)));
     });
+    done
 }
 
 /// Runs a future with a host on stage. A panic in it is put down, and the future never ends.
@@ -180,7 +186,8 @@ impl<F: Future> Future for OnStage<F> {
         ON_STAGE.set(before);
         polled.unwrap_or_else(|panicked| {
             self.dead = true;
-            died(self.host, "panic", message_of(panicked.as_ref()));
+            let message = message_of(panicked.as_ref());
+            exited(ProcessExit { time: now(), host: self.host, how: Exit::Panic, message });
             Poll::Pending
         })
     }
@@ -205,7 +212,18 @@ fn catch_panics() {
             }
             let place = panicked.location().map(|place| format!(" ({}:{})", file_name(place.file()), place.line()));
             let message = panicked.payload_as_str().unwrap_or("a panic without a message");
-            PANIC.set(Some(format!("{message}{}", place.unwrap_or_default())));
+            let message = format!("{message}{}", place.unwrap_or_default());
+            // In a task that a node spawned by itself nobody catches it but tokio, which then ends the whole process.
+            if ON_STAGE.get().0 == NOBODY && STEPPED.get() != NOBODY {
+                let host = STEPPED.get();
+                let exit = ProcessExit { time: now(), host, how: Exit::Panic, message: message.clone() };
+                record(|recorder| {
+                    if recorder.exits.iter().all(|known| known.host != host) {
+                        recorder.exits.push(exit);
+                    }
+                });
+            }
+            PANIC.set(Some(message));
         }));
     });
 }
@@ -228,8 +246,13 @@ fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// Hears every event of level `INFO` and above; spans are nothing to it.
+/// Hears every event of level `INFO` and above, and the spans in which turmoil steps its hosts.
 struct Listener;
+
+/// A span of a host is the host and this.
+const FIRST_SPAN: u64 = 2;
+/// Any other span.
+const OTHER_SPAN: u64 = 1;
 
 impl Subscriber for Listener {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
@@ -239,7 +262,10 @@ impl Subscriber for Listener {
     /// Asked while another thread registers the callsite: it must answer as the registration will, or a run's first events
     /// would depend on what other threads do.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::INFO && !metadata.target().starts_with("turmoil")
+        match metadata.target().starts_with("turmoil") {
+            true => metadata.is_span() && metadata.name() == "node",
+            false => metadata.is_event() && *metadata.level() <= Level::INFO,
+        }
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
@@ -247,7 +273,10 @@ impl Subscriber for Listener {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let (host, operation) = ON_STAGE.get();
+        let (host, operation) = match ON_STAGE.get() {
+            (NOBODY, operation) => (STEPPED.get(), operation),
+            on_stage => on_stage,
+        };
         record(|recorder| {
             let mut fields = Fields { event: "log", fields: Vec::with_capacity(4) };
             event.record(&mut fields);
@@ -258,13 +287,38 @@ impl Subscriber for Listener {
         });
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut name = HostOfSpan(NOBODY);
+        attributes.record(&mut name);
+        Id::from_u64(if name.0 == NOBODY { OTHER_SPAN } else { name.0 as u64 + FIRST_SPAN })
     }
+
+    fn enter(&self, span: &Id) {
+        if let Some(host) = span.into_u64().checked_sub(FIRST_SPAN) {
+            STEPPED.set(host as Host);
+        }
+    }
+
+    fn exit(&self, _: &Id) {
+        STEPPED.set(NOBODY);
+    }
+
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
+}
+
+/// The host whose name a span bears.
+struct HostOfSpan(Host);
+
+impl Visit for HostOfSpan {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "name" {
+            let host = record(|recorder| recorder.hosts.iter().position(|host| **host == *value)).flatten();
+            self.0 = host.unwrap_or(NOBODY);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 struct Fields {
