@@ -10,6 +10,7 @@ use shakedown_results::directory::{self, Run, WriteError};
 use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, Word};
 
 use crate::catalogue::{JudgedRun, Pairing, plan_text};
+use crate::determinism::Recorded;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 
@@ -169,16 +170,14 @@ pub fn cause(record: &RunRecord) -> String {
 fn differs(one: &JudgedRun, other: &JudgedRun) -> AnomalyRecord {
     let traces = one.happened.trace.iter().zip(&other.happened.trace);
     let first = traces.into_iter().find(|(one, other)| one != other).map(|(one, _)| one.time);
+    let how = Recorded::of(one).differs_from(&Recorded::of(other)).unwrap_or_default();
     AnomalyRecord {
         name: "nondeterminism".to_owned(),
         breaks: "determinism".to_owned(),
         claimed: true,
         operations: Vec::new(),
         sources: Vec::new(),
-        sentence: format!(
-            "the same plan gave two different runs ({} and {})",
-            one.record.events_hash, other.record.events_hash
-        ),
+        sentence: format!("the same plan gave two different runs: {how}"),
         why: Vec::new(),
         at: first,
         explanation: ExplanationRecord::default(),

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use shakedown_checkers::Claim;
-use shakedown_results::{RunRecord, TraceLine};
+use shakedown_results::{RunRecord, TraceLine, terminal};
 use shakedown_systems::RaftKv;
 use shakedown_systems::door::{Family, System, SystemInfo};
 use shakedown_workloads::{Invoke, Kv, Workload};
@@ -51,6 +51,11 @@ pub struct JudgedRun {
 }
 
 impl JudgedRun {
+    /// What a person reads of a run that failed. `program` is how this program is called.
+    pub fn block(&self, program: &str) -> String {
+        terminal::failure(&self.record, Some((&self.happened.history, &self.trace())), program)
+    }
+
     /// What nodes and clients said, as the trace's file holds it.
     pub fn trace(&self) -> Vec<TraceLine> {
         let line = |said: &runner::Said| {

@@ -1,9 +1,9 @@
 //! The command line: what is typed, what is printed, and how the process ends.
 
 mod check;
+mod doctor;
 mod list;
 mod replay;
-mod report;
 mod run;
 
 use std::fmt;
@@ -62,12 +62,15 @@ enum Command {
     Check(CheckArguments),
     /// Runs a recorded plan again, and compares byte for byte
     Replay(ReplayArguments),
+    /// Runs plans twice in this process and once in another, and names the first event that differs
+    Doctor(DoctorArguments),
     /// Lists what there is: systems, modes, workloads, faults, models, consistency levels, defects, marks
     List(ListArguments),
 }
 
+/// What is run, apart from the seeds.
 #[derive(Args)]
-struct RunArguments {
+struct ScenarioArguments {
     /// The system under test
     system: Option<String>,
     /// Its mode; without it, all of them
@@ -79,12 +82,6 @@ struct RunArguments {
     /// The kinds of faults to draw from: a list with commas, `all` or `none`
     #[arg(long, default_value = "all", value_name = "LIST")]
     faults: String,
-    /// One seed
-    #[arg(long, conflicts_with = "seeds", value_name = "N")]
-    seed: Option<u64>,
-    /// Seeds from A up to but not including B [default: 0..40; with --defect 0..200]
-    #[arg(long, value_name = "A..B")]
-    seeds: Option<String>,
     /// How many nodes
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=63))]
     nodes: u32,
@@ -103,6 +100,18 @@ struct RunArguments {
     /// Plants a defect; the run is expected to fail
     #[arg(long, value_name = "NAME")]
     defect: Option<String>,
+}
+
+#[derive(Args)]
+struct RunArguments {
+    #[command(flatten)]
+    what: ScenarioArguments,
+    /// One seed
+    #[arg(long, conflicts_with = "seeds", value_name = "N")]
+    seed: Option<u64>,
+    /// Seeds from A up to but not including B [default: 0..40; with --defect 0..200]
+    #[arg(long, value_name = "A..B")]
+    seeds: Option<String>,
     /// How many runs at once [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
@@ -118,6 +127,15 @@ struct RunArguments {
     /// Runs each plan twice, and compares
     #[arg(long)]
     verify_determinism: bool,
+}
+
+#[derive(Args)]
+struct DoctorArguments {
+    #[command(flatten)]
+    what: ScenarioArguments,
+    /// The seed whose plan is run
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -191,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, json),
         Command::Check(arguments) => check::check(&arguments, json),
         Command::Replay(arguments) => replay::replay(&arguments, json),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, json),
         Command::List(arguments) => list::list(&arguments, json),
     };
     match done {
@@ -206,6 +225,11 @@ pub fn main() -> ExitCode {
 fn print(line: impl fmt::Display) {
     use std::io::Write;
     let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// The command by which this program is called, to be copied: cargo's own if it was called by cargo.
+fn program() -> &'static str {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --release --" } else { "shakedown" }
 }
 
 /// How a name that is not known is refused.

@@ -3,7 +3,9 @@
 //! ```text
 //!   harness ──RunRecord, History, TraceLine, plan──► directory      plan.json history.jsonl trace.jsonl verdict.json
 //!                                                    page           report.html
+//!                                                    terminal       a failure in a block
 //!   all RunRecords ────────────────────────────────► index          index.html
+//!                                                    terminal       a table
 //! ```
 //!
 //! Read [`record`] first: it is what is known of a run when it is over. Nothing here decides anything.
@@ -12,6 +14,7 @@ pub mod directory;
 pub mod index;
 pub mod page;
 pub mod record;
+pub mod terminal;
 pub mod trace;
 
 pub use page::witness::letter;

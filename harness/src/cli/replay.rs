@@ -11,7 +11,7 @@ use crate::campaign;
 use crate::catalogue::{JudgedRun, pairings};
 use crate::plan::Plan;
 
-use super::{ReplayArguments, Status, Trouble, print, report, unknown};
+use super::{ReplayArguments, Status, Trouble, print, unknown};
 
 pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, Trouble> {
     let file = find(arguments)?;
@@ -60,7 +60,7 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
         print(format_args!("{}: valid", judged.record.run));
         print(format_args!("  report   {}/report.html", folder.display()));
     } else {
-        report::failure(&judged.record, Some((&judged.happened.history, &judged.trace())));
+        print(judged.block(super::program()));
     }
     for fault in judged.record.applied_faults.iter().filter(|fault| fault.began.is_none()) {
         print(format_args!(

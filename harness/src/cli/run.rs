@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use shakedown_results::index::{self, Again};
-use shakedown_results::{RunRecord, Word, directory};
+use shakedown_results::{RunRecord, Word, directory, terminal};
 
 use crate::campaign::{Campaign, Job, cause};
 use crate::catalogue::{Pairing, pairings};
 use crate::plan::FaultKind;
 use crate::scenario::Scenario;
 
-use super::{Keep, RunArguments, Status, Trouble, print, report, unknown};
+use super::{Keep, RunArguments, ScenarioArguments, Status, Trouble, print, unknown};
 
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -25,7 +25,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Trouble> {
     let begun = Instant::now();
     let pairings = pairings();
-    let wanted = wanted(arguments, &pairings)?;
+    let wanted = wanted(&arguments.what, &pairings)?;
     let seeds = seeds(arguments)?;
     // Seed by seed, so that a campaign that is cut short has seen something of everything.
     let first = *seeds.start();
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
         out,
         threads: arguments.jobs.map_or(cores, |jobs| jobs as usize),
         verify_determinism: arguments.verify_determinism,
-        stop_after: arguments.stop_after.or(arguments.defect.as_ref().map(|_| 3)),
+        stop_after: arguments.stop_after.or(arguments.what.defect.as_ref().map(|_| 3)),
         interrupted: &INTERRUPTED,
     };
     let mut progress = Progress::new(jobs.len(), json);
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
             let shown = shown.entry(cause(record)).or_default();
             *shown += 1;
             if *shown <= SHOWN_PER_CAUSE {
-                progress.aside(|| report::failure(record, Some((&judged.happened.history, &judged.trace()))));
+                progress.aside(|| print(judged.block(super::program())));
             }
         }
         if let Some(error) = error {
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
     }
     let status = sum_up(&records, jobs.len(), begun.elapsed(), out, json)?;
     let status = if unwritten > 0 && status == Status::Held { Status::Bad } else { status };
-    if let (Some(defect), Status::Held, false) = (&arguments.defect, status, json) {
+    if let (Some(defect), Status::Held, false) = (&arguments.what.defect, status, json) {
         print(format_args!("the defect {defect} was not found in {}", counted(records.len(), "run")));
     }
     Ok(status)
@@ -110,12 +110,12 @@ fn command() -> String {
         false => argument,
     };
     let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
-    [report::program().to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+    [super::program().to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// Each system, mode and workload that is asked for, with what is wanted of its runs.
-fn wanted<'a>(
-    arguments: &RunArguments,
+pub(super) fn wanted<'a>(
+    arguments: &ScenarioArguments,
     pairings: &'a [Box<dyn Pairing>],
 ) -> Result<Vec<(&'a dyn Pairing, Scenario)>, Trouble> {
     if let Some(system) = &arguments.system
@@ -218,7 +218,7 @@ fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
             let last = to.checked_sub(1).filter(|last| *last >= from).ok_or_else(|| bad(text))?;
             if last - from > MOST_SEEDS { Err(bad(text)) } else { Ok(from..=last) }
         }
-        (None, None) if arguments.defect.is_some() => Ok(0..=199),
+        (None, None) if arguments.what.defect.is_some() => Ok(0..=199),
         (None, None) => Ok(0..=39),
     }
 }
@@ -301,7 +301,7 @@ fn sum_up(
         })?);
         return Ok(status);
     }
-    report::table(records);
+    print(terminal::table(records));
     print("");
     let reached: Vec<String> = reach.iter().map(|(mark, times)| format!("{mark} {times}")).collect();
     if !reached.is_empty() {

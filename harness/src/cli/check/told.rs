@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use shakedown_checkers::{Anomaly, Answer, Consistency, History, Level, Undecided, Verdict};
-use shakedown_results::{ExplanationRecord, RuledOut};
+use shakedown_results::{ExplanationRecord, RuledOut, terminal};
 
-use crate::cli::{Status, Trouble, report};
+use crate::cli::{Status, Trouble};
 use crate::judge;
 
 /// So many anomalies are told in full.
@@ -87,21 +87,21 @@ impl Told {
         });
         let told: Vec<String> = told.collect();
         if !told.is_empty() {
-            lines.push(report::wrapped(&told.join(", ")));
+            lines.push(terminal::wrapped(&told.join(", ")));
         }
         let anomalies = verdict.anomalies();
         let strongest = self.answer.fingerprint().strongest();
         if self.is_fingerprint() {
             self.tell_fingerprint(&mut lines);
         } else if let Verdict::Unknown(undecided) = verdict {
-            lines.push(report::wrapped(&undecided.reason));
+            lines.push(terminal::wrapped(&undecided.reason));
         }
-        lines.extend(anomalies.iter().take(SHOWN).map(|anomaly| report::anomaly(&self.history, anomaly)));
+        lines.extend(anomalies.iter().take(SHOWN).map(|anomaly| terminal::anomaly(&self.history, anomaly)));
         if anomalies.len() > SHOWN {
             lines.push(format!("  and {} more: --format json has all", anomalies.len() - SHOWN));
         }
         if !self.is_fingerprint() && !anomalies.is_empty() && !strongest.is_empty() {
-            lines.push(report::wrapped(&format!("known to hold: {}", names_of(&strongest))));
+            lines.push(terminal::wrapped(&format!("known to hold: {}", names_of(&strongest))));
         }
         lines.join("\n")
     }
@@ -110,13 +110,13 @@ impl Told {
         let fingerprint = self.answer.fingerprint();
         let strongest = fingerprint.strongest();
         let held = if strongest.is_empty() { "nothing".to_owned() } else { names_of(&strongest) };
-        lines.push(report::wrapped(&format!("strongest that held: {held}")));
-        let above: Vec<String> = self.ruled_out_by().iter().map(report::ruled_out).collect();
+        lines.push(terminal::wrapped(&format!("strongest that held: {held}")));
+        let above: Vec<String> = self.ruled_out_by().iter().map(terminal::ruled_out).collect();
         if !above.is_empty() {
-            lines.push(report::wrapped(&format!("broken just above: {}", above.join(", "))));
+            lines.push(terminal::wrapped(&format!("broken just above: {}", above.join(", "))));
         }
         for (level, Undecided { reason }) in fingerprint.undecided() {
-            lines.push(report::wrapped(&format!("{}: not decided: {reason}", level.name())));
+            lines.push(terminal::wrapped(&format!("{}: not decided: {reason}", level.name())));
         }
     }
 }

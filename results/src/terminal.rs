@@ -1,24 +1,22 @@
-//! What a person reads on the terminal: failures, and the table at the end.
+//! What a person reads on the terminal, and in the output of a failing test: failures, and the table at the end.
+//!
+//! All of it is text with the styles of a terminal; who writes it elsewhere strips them.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use shakedown_checkers::{Anomaly, Edge, History, Operation, OperationId, Outcome, Value};
-use shakedown_results::{AnomalyRecord, RuledOut, RunRecord, TraceLine, Word};
 
-use super::print;
+use crate::page::witness::letter as letter_of;
+use crate::record::{AnomalyRecord, RuledOut, RunRecord, Word};
+use crate::trace::TraceLine;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// The command by which this program is called, to be copied: cargo's own if it was called by cargo.
-pub(super) fn program() -> &'static str {
-    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --release --" } else { "shakedown" }
-}
-
-/// A run that failed, in a block.
-pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine])>) {
+/// A run that failed, in a block. `program` is how this program is called.
+pub fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine])>, program: &str) -> String {
     let word = if record.verdict == Word::Unknown { "UNKNOWN" } else { "FAIL" };
     let what = match record.anomalies.iter().find(|anomaly| anomaly.claimed) {
         Some(anomaly) if anomaly.breaks == anomaly.name => anomaly.name.clone(),
@@ -27,56 +25,57 @@ pub(super) fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine
     };
     let defect = record.defect.as_ref().map(|defect| format!(" with {defect}")).unwrap_or_default();
     let RunRecord { system, mode, workload, seed, .. } = record;
-    print(format_args!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}"));
+    let mut lines = vec![format!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}")];
     if let Some(anomaly) = record.anomalies.iter().find(|anomaly| anomaly.claimed) {
-        print(wrapped(&anomaly.sentence));
+        lines.push(wrapped(&anomaly.sentence));
         let mut told = vec![anomaly];
         // What broke inside came first: then what clients saw of it.
         if anomaly.operations.is_empty()
             && let Some(seen) =
                 record.anomalies.iter().find(|anomaly| anomaly.claimed && !anomaly.operations.is_empty())
         {
-            print(wrapped(&format!("Seen by clients: {}", seen.sentence)));
+            lines.push(wrapped(&format!("Seen by clients: {}", seen.sentence)));
             told.push(seen);
         }
         if let Some((history, trace)) = history {
-            told.iter().for_each(|anomaly| witness(history, trace, anomaly));
+            lines.extend(told.iter().flat_map(|anomaly| witness(history, trace, anomaly)));
         }
-        during(record, anomaly, history.map(|(history, _)| history));
+        lines.extend(during(record, anomaly, history.map(|(history, _)| history)));
         let others = record.anomalies.iter().filter(|a| a.claimed && !told.contains(a)).map(|a| a.name.as_str());
         let others: Vec<&str> = others.collect();
         if !others.is_empty() {
-            label("also", &tally(&others));
+            lines.push(label("also", &tally(&others)));
         }
     }
     if !record.fingerprint.is_empty() {
-        label("held", &record.fingerprint.join(", "));
+        lines.push(label("held", &record.fingerprint.join(", ")));
     }
     let is_new = |level: &&RuledOut| record.claims.iter().all(|claim| claim.claim != level.level);
     let above: Vec<String> = record.ruled_out_by.iter().filter(is_new).map(ruled_out).collect();
     if !above.is_empty() {
-        label("not", &above.join(", "));
+        lines.push(label("not", &above.join(", ")));
     }
-    label("replay", &record.replay.replacen("shakedown", program(), 1));
+    lines.push(label("replay", &record.replay.replacen("shakedown", program, 1)));
     if let Some(directory) = &record.directory {
-        label("report", &format!("{directory}/report.html"));
+        lines.push(label("report", &format!("{directory}/report.html")));
     }
-    print("");
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// A level that does not hold, with the anomaly that shows it where that is called otherwise: `sequential (CyclicHB)`.
-pub(super) fn ruled_out(out: &RuledOut) -> String {
+pub fn ruled_out(out: &RuledOut) -> String {
     if out.level == out.anomaly { out.level.clone() } else { format!("{} ({})", out.level, out.anomaly) }
 }
 
 /// An anomaly of a history: its operations, and why no order of them is legal.
-pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
+pub fn anomaly(history: &History, anomaly: &Anomaly) -> String {
     let sentence = clipped(&anomaly.sentence, 600);
     let mut lines = vec![format!("  {BAD}{}{BAD:#}", anomaly.name), wrapped(&sentence)];
     let shown = anomaly.operations();
     let letter = |id: &OperationId| {
         let at = shown.iter().position(|shown| shown == id);
-        at.map_or_else(|| format!("#{}", history.operation(*id).index()), shakedown_results::letter)
+        at.map_or_else(|| format!("#{}", history.operation(*id).index()), letter_of)
     };
     lines.extend(
         shown
@@ -122,19 +121,20 @@ pub(super) fn anomaly(history: &History, anomaly: &Anomaly) -> String {
 const OPERATIONS: usize = 12;
 const ORDERS: usize = 4;
 
-fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) {
+fn witness(history: &History, trace: &[TraceLine], anomaly: &AnomalyRecord) -> Vec<String> {
     let wanted: HashSet<u64> = anomaly.operations.iter().copied().collect();
     let shown = history.operations().filter(|operation| wanted.contains(&operation.index()));
+    let mut lines = Vec::new();
     for (at, shown) in shown.take(OPERATIONS).enumerate() {
         let answered = trace.iter().find(|line| {
             line.event == "answered" && line.fields.get("operation").and_then(|o| o.as_u64()) == Some(shown.index())
         });
-        let letter = shakedown_results::letter(at);
-        print(operation(&letter, shown, answered, anomaly.sources.contains(&shown.index())));
+        lines.push(operation(&letter_of(at), shown, answered, anomaly.sources.contains(&shown.index())));
     }
     if wanted.len() > OPERATIONS {
-        print(format_args!("    and {} more: the page has all operations", wanted.len() - OPERATIONS));
+        lines.push(format!("    and {} more: the page has all operations", wanted.len() - OPERATIONS));
     }
+    lines
 }
 
 fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine>, source: bool) -> String {
@@ -159,9 +159,10 @@ fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine
         Outcome::Info => "info",
     };
     let by = answered.map(|line| {
-        let field = |name| line.fields.get(name).map(|value| value.to_string()).unwrap_or_default();
-        let role = field("role");
-        format!("  by {}, {} in term {}", line.node, role.trim_matches('"'), field("term"))
+        let field = |name: &str| line.fields.get(name).map(|value| value.to_string().trim_matches('"').to_owned());
+        let role = field("role").map(|role| format!(", {role}")).unwrap_or_default();
+        let epoch = ["term", "epoch"].into_iter().find_map(|name| Some(format!(" in {name} {}", field(name)?)));
+        format!("  by {}{role}{}", line.node, epoch.unwrap_or_default())
     });
     let note = if source { "  (its source)" } else { "" };
     let (index, process) = (format!("#{}", operation.index()), format!("p{}", operation.process()));
@@ -169,8 +170,8 @@ fn operation(letter: &str, operation: Operation<'_>, answered: Option<&TraceLine
 }
 
 /// The faults that were going on while the operations of the anomaly were; where it has none, in the second before it.
-fn during(record: &RunRecord, anomaly: &AnomalyRecord, history: Option<&History>) {
-    let Some(at) = anomaly.at else { return };
+fn during(record: &RunRecord, anomaly: &AnomalyRecord, history: Option<&History>) -> Option<String> {
+    let at = anomaly.at?;
     let proof = |operation: &Operation<'_>| anomaly.operations.contains(&operation.index());
     let begun = history.and_then(|history| history.operations().filter(proof).filter_map(|o| o.invoked_at()).min());
     let from = begun.unwrap_or(at.saturating_sub(1_000_000_000));
@@ -185,11 +186,11 @@ fn during(record: &RunRecord, anomaly: &AnomalyRecord, history: Option<&History>
             format!("{} {}, {began:.3}..{end}", fault.kind, fault.description)
         })
         .collect();
-    label("during", if faults.is_empty() { "no fault".to_owned() } else { faults.join("; ") }.as_str());
+    Some(label("during", if faults.is_empty() { "no fault".to_owned() } else { faults.join("; ") }.as_str()))
 }
 
 /// The table of a campaign: a row for each system, mode and workload.
-pub(super) fn table(records: &[RunRecord]) {
+pub fn table(records: &[RunRecord]) -> String {
     let mut rows: Vec<(String, Vec<&RunRecord>)> = Vec::new();
     for record in records {
         let key = format!("{}\0{}\0{}\0{:?}", record.system, record.mode, record.workload, record.defect);
@@ -225,7 +226,7 @@ pub(super) fn table(records: &[RunRecord]) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    print(table);
+    table.to_string()
 }
 
 /// What runs showed that their mode does not claim to rule out: in how many of them.
@@ -252,8 +253,8 @@ fn tally(names: &[&str]) -> String {
     counts.join(", ")
 }
 
-fn label(name: &str, text: &str) {
-    print(format_args!("  {DIM}{name:<8}{DIM:#} {text}"));
+fn label(name: &str, text: &str) -> String {
+    format!("  {DIM}{name:<8}{DIM:#} {text}")
 }
 
 /// So many characters of a text, and a sign that there are more.
@@ -265,7 +266,7 @@ fn clipped(text: &str, most: usize) -> String {
 }
 
 /// A sentence in lines of at most 96 columns.
-pub(super) fn wrapped(sentence: &str) -> String {
+pub fn wrapped(sentence: &str) -> String {
     let mut lines = vec!["   ".to_owned()];
     for word in sentence.split(' ') {
         let line = lines.last_mut().expect("there is always a line");
