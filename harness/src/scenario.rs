@@ -156,8 +156,9 @@ impl Scenario {
     /// majority is healed, one that lasts for the others.
     fn faults(&self, nodes: &[String], healed: &[String], mode: &ModeInfo, seed: Seed) -> Vec<Fault> {
         let mut chance = seed.stream("faults");
-        let kinds: Vec<&str> = self.faults.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
-        let kinds = if kinds.is_empty() { self.faults.clone() } else { kinds };
+        let possible: Vec<&str> = self.faults.iter().copied().filter(|kind| nodes.len() >= least_nodes(kind)).collect();
+        let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
+        let kinds = if kinds.is_empty() { possible } else { kinds };
         if kinds.is_empty() {
             return Vec::new();
         }
@@ -236,6 +237,15 @@ fn duration(chance: &mut Xoshiro256PlusPlus) -> u64 {
 fn one_of(names: &[&str], chance: &mut Xoshiro256PlusPlus) -> String {
     let at = if names.len() > 1 { chance.random_range(0..names.len()) } else { 0 };
     names[at].to_owned()
+}
+
+/// How many nodes a kind of fault needs to do anything.
+fn least_nodes(kind: &str) -> usize {
+    match kind {
+        "partition" | "one-way" => 2,
+        "ring" => 3,
+        _ => 1,
+    }
 }
 
 fn draw(kind: &str, nodes: &[String], roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> FaultKind {
@@ -333,6 +343,18 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn what_can_do_nothing_is_not_drawn() {
+        let system = SystemInfo::of_family::<RaftKv>();
+        for (nodes, never) in [(1, vec!["partition", "one-way", "ring"]), (2, vec!["ring"])] {
+            let scenario = Scenario { nodes, operations: Some(1), ..Scenario::new("raft-kv", "log") };
+            for seed in 0..60 {
+                let plan = scenario.plan(&shakedown_workloads::Kv::default(), seed, &system);
+                assert!(plan.faults.iter().all(|fault| !never.contains(&fault.fault.name())), "{nodes} nodes");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The door for a test: a system, what clients do, what it promises, and seeds.
 
+use std::cell::Cell;
 use std::env;
 use std::fmt;
 use std::ops::Range;
@@ -21,6 +22,8 @@ use crate::scenario::Scenario;
 
 /// The plan that is to be run instead of any seed: a run's directory, or a `plan.json`.
 const REPLAY: &str = "SHAKEDOWN_REPLAY";
+/// Which of the tests that one function runs is to do so, from 1.
+const CALL: &str = "SHAKEDOWN_CALL";
 /// Where another process leaves the run of that plan.
 const OUT: &str = "SHAKEDOWN_OUT";
 
@@ -290,9 +293,11 @@ where
             ..Scenario::new(&pairing.system().name, "only")
         };
         let name = name_of_the_test();
-        let out = self.out.unwrap_or_else(|| target().join("shakedown").join(name.replace("::", "-")));
-        let running = Running { pairing: &*pairing, scenario, out, name };
-        if let Some(path) = env::var_os(REPLAY) {
+        let out = self.out.unwrap_or_else(|| target().join("shakedown").join(folder_of(&name)));
+        let call = CALLS.replace(CALLS.get() + 1) + 1;
+        let running = Running { pairing: &*pairing, scenario, out, name, call };
+        let wanted = env::var(CALL).ok().and_then(|call| call.parse().ok()).unwrap_or(1);
+        if let Some(path) = env::var_os(REPLAY).filter(|_| call == wanted) {
             return running.replay(Path::new(&path));
         }
         if self.verify_determinism {
@@ -302,12 +307,18 @@ where
     }
 }
 
+thread_local! {
+    /// How many tests this thread's function has run.
+    static CALLS: Cell<u32> = const { Cell::new(0) };
+}
+
 /// A test whose types no longer matter.
 struct Running<'a> {
     pairing: &'a dyn Pairing,
     scenario: Scenario,
     out: PathBuf,
     name: String,
+    call: u32,
 }
 
 impl Running<'_> {
@@ -336,7 +347,8 @@ impl Running<'_> {
             None => Ok(Summary { runs, took: begun.elapsed() }),
             Some(block) => {
                 let before = runs.iter().take_while(|run| run.verdict == Word::Valid).count();
-                Err(TestFailure(format!("after {before} runs that held\n{block}")))
+                let runs = if before == 1 { "run" } else { "runs" };
+                Err(TestFailure(format!("after {before} {runs} that held\n{block}")))
             }
         }
     }
@@ -348,7 +360,8 @@ impl Running<'_> {
         let plan = Plan::read(&file).map_err(told)?;
         if let Some(out) = env::var_os(OUT) {
             determinism::run_for_another(self.pairing, plan, Path::new(&out)).map_err(told)?;
-            return Ok(Summary { runs: Vec::new(), took: begun.elapsed() });
+            // Nothing else was asked for.
+            std::process::exit(0);
         }
         let is_edited = plan.is_edited();
         let mut judged = self.pairing.run(plan).map_err(told)?;
@@ -381,7 +394,7 @@ impl Running<'_> {
         let plan = self.pairing.draw(&self.scenario, seed).map_err(told)?;
         let elsewhere = |plan: &Path, out: &Path| {
             let mut command = Command::new(env::current_exe()?);
-            command.env(REPLAY, plan).env(OUT, out);
+            command.env(REPLAY, plan).env(OUT, out).env(CALL, self.call.to_string());
             if self.name != MAIN {
                 command.args([&self.name, "--exact"]);
             }
@@ -397,7 +410,8 @@ impl Running<'_> {
     fn block(&self, judged: &JudgedRun) -> String {
         let mut record = judged.record.clone();
         if let Some(folder) = &record.directory {
-            record.replay = format!("{REPLAY}={folder} {}", self.command());
+            let call = if self.call > 1 { format!("{CALL}={} ", self.call) } else { String::new() };
+            record.replay = format!("{call}{REPLAY}={folder} {}", self.command());
         }
         let block = shakedown_results::terminal::failure(
             &record,
@@ -435,11 +449,23 @@ fn name_of_the_test() -> String {
     std::thread::current().name().unwrap_or(MAIN).to_owned()
 }
 
+/// Below which the runs of a test are written: its name, or the program's.
+fn folder_of(test: &str) -> String {
+    let program = env::current_exe().unwrap_or_default();
+    match program.file_stem() {
+        Some(stem) if test == MAIN => stem.to_string_lossy().into_owned(),
+        _ => test.replace("::", "-"),
+    }
+}
+
 /// cargo's directory for what it makes, or one of that name here.
 fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    program.ancestors().find(is_target).map_or_else(|| PathBuf::from("target"), Path::to_owned)
+    let Some(found) = program.ancestors().find(is_target) else { return PathBuf::from("target") };
+    // From where tests run, if that is above it: what is printed is read.
+    let here = env::current_dir().unwrap_or_default();
+    found.strip_prefix(here).unwrap_or(found).to_owned()
 }
 
 fn told(error: impl fmt::Display) -> TestFailure {

@@ -1,0 +1,7 @@
+//! What a user meets: the command line, the built-in systems, systems of others. One binary, so that it is linked once.
+
+mod command_line;
+mod determinism;
+mod examples;
+mod raft_kv;
+mod strangers;
