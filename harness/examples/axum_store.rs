@@ -5,16 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use shakedown::kv::Operation;
 use shakedown::net::{TcpListener, TcpStream};
 use shakedown::prelude::*;
-use tokio::sync::Mutex;
+use shakedown::serde_json::{self, json};
+use shakedown::tokio::io::{AsyncReadExt, AsyncWriteExt};
+use shakedown::tokio::{sync::Mutex, time};
 
 #[derive(Clone)]
 struct Shop {
@@ -68,51 +67,53 @@ impl axum::serve::Listener for Listener {
 
 impl System for AxumStore {
     type Client = HttpClient;
-
     fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
         let shop = Shop { node, values: Arc::default(), holds_lock: self.holds_lock };
         let app = Router::new().route("/{key}", get(read).put(write).post(cas)).with_state(shop);
         async { Ok(axum::serve(Listener(TcpListener::bind(("0.0.0.0", 80)).await?), app).await?) }
     }
-
     fn client(&self, client: Client) -> HttpClient {
         HttpClient(client)
     }
 }
 
-/// A connection for each request.
+/// Plain HTTP, a connection for each request.
 pub struct HttpClient(Client);
 
 impl HttpClient {
-    async fn ask(&self, method: &str, key: u32, body: String) -> Result<(StatusCode, Bytes), Failure> {
-        let stream = TcpStream::connect((&**self.0.home(), 80)).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(format!("/{key}")).header("host", &**self.0.home());
-        let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body)))?;
-        let answer = sender.send_request(request).await?;
-        Ok((answer.status(), answer.into_body().collect().await?.to_bytes()))
+    async fn ask(&self, method: &str, key: u32, body: serde_json::Value) -> std::io::Result<String> {
+        let (home, body) = (&**self.0.home(), body.to_string());
+        let mut stream = TcpStream::connect((home, 80)).await?;
+        let kind = format!("content-type: application/json\r\ncontent-length: {}", body.len());
+        let request = format!("{method} /{key} HTTP/1.1\r\nhost: {home}\r\nconnection: close\r\n{kind}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 }
 
 impl Invoke<Kv> for HttpClient {
     async fn invoke(&mut self, operation: &Operation) -> Outcome<Option<i64>> {
         let asked = match *operation {
-            Operation::Read { key } => self.ask("GET", key, String::new()),
-            Operation::Write { key, value } => self.ask("PUT", key, value.to_string()),
-            Operation::Cas { key, expected, new } => {
-                self.ask("POST", key, serde_json::json!([expected, new]).to_string())
-            }
+            Operation::Read { key } => self.ask("GET", key, json!(null)),
+            Operation::Write { key, value } => self.ask("PUT", key, json!(value)),
+            Operation::Cas { key, expected, new } => self.ask("POST", key, json!([expected, new])),
         };
-        match tokio::time::timeout(Duration::from_millis(500), asked).await {
-            Ok(Ok((StatusCode::OK, body))) => Outcome::Ok(serde_json::from_slice(&body).unwrap_or(None)),
-            Ok(Ok((StatusCode::CONFLICT, _))) => Outcome::Fail("it holds another value".to_owned()),
-            _ => Outcome::Info("no answer".to_owned()),
+        let Ok(Ok(answer)) = time::timeout(Duration::from_millis(500), asked).await else {
+            return Outcome::Info("no answer".to_owned());
+        };
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.1 200") => {
+                Outcome::Ok(serde_json::from_str(body).unwrap_or(None))
+            }
+            Some((head, _)) if head.starts_with("HTTP/1.1 409") => Outcome::Fail("it holds another value".to_owned()),
+            _ => Outcome::Info(format!("a broken answer: {answer}")),
         }
     }
 }
 
-/// Runs it as it is. It keeps nothing on disk but its audit: no process may die, and none is killed.
+/// Runs it as it is. It keeps its values in memory: no process is killed.
 pub fn main() {
     let test = shakedown::test(AxumStore { holds_lock: false }).nodes(1).faults(&["delay", "loss"]);
     test.workload(Kv::default()).claim(Linearizable).run();

@@ -47,3 +47,4 @@ pub use shakedown_workloads::{Check, Invoke, Kv, Outcome, Workload, kv};
 pub use test::{Summary, Test, TestFailure, test};
 /// TCP inside the simulation: what a service uses in place of `tokio::net`.
 pub use turmoil::net;
+pub use {serde_json, tokio, tracing};

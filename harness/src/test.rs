@@ -433,9 +433,11 @@ impl Running<'_> {
             return format!("cargo test {}", self.name);
         }
         let program = env::current_exe().unwrap_or_default();
-        let is_example = program.parent().and_then(Path::file_name).is_some_and(|folder| folder == "examples");
-        match (is_example, program.file_stem()) {
-            (true, Some(name)) => format!("cargo run --example {}", name.to_string_lossy()),
+        let folder = program.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+        match (folder.as_str(), program.file_stem()) {
+            ("examples", Some(name)) => format!("cargo run --example {}", name.to_string_lossy()),
+            ("debug", Some(name)) => format!("cargo run --bin {}", name.to_string_lossy()),
+            ("release", Some(name)) => format!("cargo run --release --bin {}", name.to_string_lossy()),
             _ => program.display().to_string(),
         }
     }
