@@ -74,6 +74,8 @@ impl Turmoil {
             .simulation_duration(Duration::MAX)
             .epoch(std::time::UNIX_EPOCH)
             .rng_seed(seed)
+            // When a long cut ends, all that was held comes at once; where turmoil has no room, it panics.
+            .tcp_capacity(1 << 16)
             .udp_capacity(4096)
             .build();
         let names: Vec<Arc<str>> = hosts.iter().map(|(name, _)| Arc::clone(name)).collect();

@@ -246,7 +246,8 @@ fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// Hears every event of level `INFO` and above, and the spans in which turmoil steps its hosts.
+/// Hears every event that has a field `event`, of level `INFO` and above; of others, which a library may emit by the thousand, warnings
+/// and errors; and the spans in which turmoil steps its hosts.
 struct Listener;
 
 /// A span of a host is the host and this.
@@ -264,7 +265,8 @@ impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         match metadata.target().starts_with("turmoil") {
             true => metadata.is_span() && metadata.name() == "node",
-            false => metadata.is_event() && *metadata.level() <= Level::INFO,
+            false if metadata.fields().field("event").is_some() => *metadata.level() <= Level::INFO,
+            false => metadata.is_event() && *metadata.level() <= Level::WARN,
         }
     }
 
@@ -351,8 +353,23 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
         let _ = write!(text, "{value:?}");
-        self.fields.push((field.name(), Datum::Text(text)));
+        self.fields.push((field.name(), Datum::Text(without_instants(text))));
     }
+}
+
+/// A time of the machine, as `Debug` writes it, differs from run to run and tells nobody anything.
+fn without_instants(text: String) -> String {
+    const BEGIN: &str = "Instant { tv_sec: ";
+    if !text.contains(BEGIN) {
+        return text;
+    }
+    let mut parts = text.split(BEGIN);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str("Instant {");
+        out.push_str(part.find('}').map_or("", |end| &part[end..]));
+    }
+    out
 }
 
 /// The names of events are few: each is kept once.
@@ -368,4 +385,16 @@ fn name(event: &str) -> &'static str {
             known
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_the_machine_are_left_out() {
+        let text = "a Instant { tv_sec: 7097, tv_nsec: 75 }, b Instant { tv_sec: 1, tv_nsec: 2 } c".to_owned();
+        assert_eq!(without_instants(text), "a Instant {}, b Instant {} c");
+        assert_eq!(without_instants("nothing".to_owned()), "nothing");
+    }
 }

@@ -50,7 +50,8 @@ pub type Failure = Box<dyn Error>;
 ///
 /// # Events worth emitting
 ///
-/// What nodes and clients say through `tracing` at level `INFO`, with a field `event`, becomes the run's trace. None is needed.
+/// What nodes and clients say through `tracing` at level `INFO`, with a field `event`, becomes the run's trace; of what has no such field,
+/// warnings and errors do, as `log`. None is needed.
 /// These are understood, and make faults aim better and reports tell more:
 ///
 /// | event | said by | what comes of it |
