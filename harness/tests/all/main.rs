@@ -3,5 +3,6 @@
 mod command_line;
 mod determinism;
 mod examples;
+mod other_shapes;
 mod raft_kv;
 mod strangers;
