@@ -37,6 +37,8 @@ pub struct Campaign<'a> {
     pub verify_determinism: bool,
     /// After so many failing runs, the rest is left undone.
     pub stop_after: Option<usize>,
+    /// The command that runs again what is kept in a directory.
+    pub replay: &'a (dyn Fn(&Path) -> String + Sync),
     /// Set from outside to end early: what is finished stays.
     pub interrupted: &'a AtomicBool,
 }
@@ -134,7 +136,7 @@ impl Campaign<'_> {
         let mut unwritten = None;
         if let Some(out) = self.out.filter(|_| keep) {
             let folder = out.join(&judged.record.run);
-            settle(&mut judged.record, &folder);
+            settle(&mut judged.record, &folder, (self.replay)(&folder));
             unwritten = write(out, &judged).err();
             if unwritten.is_some() {
                 judged.record.directory = None;
@@ -145,9 +147,14 @@ impl Campaign<'_> {
     }
 }
 
+/// How this program runs again what is kept in a directory.
+pub fn replay(folder: &Path) -> String {
+    format!("shakedown replay {}", folder.display())
+}
+
 /// Says where a run is kept, and how it is repeated.
-pub fn settle(record: &mut RunRecord, folder: &Path) {
-    record.replay = format!("shakedown replay {}", folder.display());
+pub fn settle(record: &mut RunRecord, folder: &Path, replay: String) {
+    record.replay = replay;
     record.directory = Some(folder.display().to_string());
 }
 

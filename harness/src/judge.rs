@@ -89,6 +89,7 @@ pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: 
         directory: None,
         undecided,
         nodes: plan.nodes.clone(),
+        roles: mode.roles.iter().map(|role| (*role).to_owned()).collect(),
         applied_faults: happened.faults.iter().map(|fault| met(fault, history)).collect(),
         phases: happened.phases,
         reach: mode

@@ -334,6 +334,7 @@ impl Running<'_> {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             verify_determinism,
             stop_after: Some(1),
+            replay: &|folder| self.again(folder),
             interrupted: &AtomicBool::new(false),
         };
         let mut failure = None;
@@ -372,7 +373,7 @@ impl Running<'_> {
             self.keep(&mut judged, &self.out)?;
         } else {
             let recorded = Recorded::read(folder).map_err(told)?;
-            campaign::settle(&mut judged.record, folder);
+            campaign::settle(&mut judged.record, folder, self.again(folder));
             note = match recorded.differs_from(&Recorded::of(&judged)) {
                 Some(differs) => format!("replayed: DIFFERS from the recorded run: {differs}\n"),
                 None => "replayed: the same as the recorded run, event by event\n".to_owned(),
@@ -386,7 +387,7 @@ impl Running<'_> {
 
     fn keep(&self, judged: &mut JudgedRun, out: &Path) -> Result<(), TestFailure> {
         let folder = out.join(&judged.record.run);
-        campaign::settle(&mut judged.record, &folder);
+        campaign::settle(&mut judged.record, &folder, self.again(&folder));
         campaign::write(out, judged).map(|_| ()).map_err(told)
     }
 
@@ -408,16 +409,7 @@ impl Running<'_> {
 
     /// What a person reads of a run that failed.
     fn block(&self, judged: &JudgedRun) -> String {
-        let mut record = judged.record.clone();
-        if let Some(folder) = &record.directory {
-            let call = if self.call > 1 { format!("{CALL}={} ", self.call) } else { String::new() };
-            record.replay = format!("{call}{REPLAY}={folder} {}", self.command());
-        }
-        let block = shakedown_results::terminal::failure(
-            &record,
-            Some((&judged.happened.history, &judged.trace())),
-            "shakedown",
-        );
+        let block = judged.block("shakedown");
         let plain = anstream::adapter::strip_str(&block).to_string();
         let says_roles = judged.happened.reach.contains_key("role");
         let hint = match says_roles || self.pairing.system().modes.iter().all(|mode| mode.roles.is_empty()) {
@@ -425,6 +417,12 @@ impl Running<'_> {
             false => "  note     no node said which role it has: faults aimed at roles never began\n".to_owned(),
         };
         format!("{plain}{hint}")
+    }
+
+    /// How what is kept in a directory is run again.
+    fn again(&self, folder: &Path) -> String {
+        let call = if self.call > 1 { format!("{CALL}={} ", self.call) } else { String::new() };
+        format!("{call}{REPLAY}={} {}", folder.display(), self.command())
     }
 
     /// How this test is run by itself.

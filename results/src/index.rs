@@ -9,7 +9,7 @@ use askama::Template;
 
 use crate::page::policy;
 use crate::page::text::{anomaly_words, clipped, counted, grouped, shortened, visible};
-use crate::page::verdict::failing;
+use crate::page::verdict::{failing, subject};
 use crate::record::{RunRecord, Word};
 
 #[derive(Template)]
@@ -186,12 +186,7 @@ fn row(run: &RunRecord) -> Run {
         },
         run: run.run.clone(),
         kept: run.directory.is_some(),
-        subject: format!(
-            "{} in mode {}, {}",
-            clipped(&run.system, 40),
-            clipped(&run.mode, 40),
-            clipped(&run.workload, 40)
-        ),
+        subject: format!("{}, {}", subject(run), clipped(&run.workload, 40)),
         defect: run.defect.as_deref().map(visible).unwrap_or_default(),
         seed: run.seed,
         said: match (failing(run), &run.undecided) {

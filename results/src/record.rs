@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The schema of [`RunRecord`].
 pub const RUN_SCHEMA: &str = "shakedown/run/1";
 
+/// The mode of a system that has no others: nobody needs to be told of it.
+pub const ONLY_MODE: &str = "only";
+
 /// A verdict, as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +88,9 @@ pub struct RunRecord {
     pub replay: String,
     /// The nodes, in order.
     pub nodes: Vec<String>,
+    /// The roles that one node at a time has: `leader`.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Each fault of the plan: what was planned and what it did.
     pub applied_faults: Vec<FaultRecord>,
     /// When the run passed from one phase to the next.

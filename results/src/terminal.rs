@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use shakedown_checkers::{Anomaly, Edge, History, Operation, OperationId, Outcome, Value};
 
 use crate::page::witness::letter as letter_of;
-use crate::record::{AnomalyRecord, RuledOut, RunRecord, Word};
+use crate::record::{AnomalyRecord, ONLY_MODE, RuledOut, RunRecord, Word};
 use crate::trace::TraceLine;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -19,13 +19,17 @@ const DIM: Style = Style::new().dimmed();
 pub fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine])>, program: &str) -> String {
     let word = if record.verdict == Word::Unknown { "UNKNOWN" } else { "FAIL" };
     let what = match record.anomalies.iter().find(|anomaly| anomaly.claimed) {
+        Some(anomaly) if record.claims.iter().any(|claim| claim.claim == anomaly.name) => {
+            format!("{} is broken", anomaly.name)
+        }
         Some(anomaly) if anomaly.breaks == anomaly.name => anomaly.name.clone(),
         Some(anomaly) => format!("{} is broken ({})", anomaly.breaks, anomaly.name),
         None => record.undecided.clone().unwrap_or_else(|| "undecided".to_owned()),
     };
     let defect = record.defect.as_ref().map(|defect| format!(" with {defect}")).unwrap_or_default();
     let RunRecord { system, mode, workload, seed, .. } = record;
-    let mut lines = vec![format!("{BAD}{word}{BAD:#} {system}/{mode} {workload}{defect} seed {seed}: {what}")];
+    let mode = if mode == ONLY_MODE { String::new() } else { format!("/{mode}") };
+    let mut lines = vec![format!("{BAD}{word}{BAD:#} {system}{mode} {workload}{defect} seed {seed}: {what}")];
     if let Some(anomaly) = record.anomalies.iter().find(|anomaly| anomaly.claimed) {
         lines.push(wrapped(&anomaly.sentence));
         let mut told = vec![anomaly];

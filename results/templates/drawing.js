@@ -235,12 +235,11 @@ class Drawing {
     pen.fillStyle = c.faint;
     pen.fillRect(GUTTER, y + NODE / 2, this.plot, 1);
     for (const band of node.bands) {
-      const leads = band.term === null ? "leads" : `leads term ${band.term}`;
-      const term = band.term === null ? "" : `, term ${band.term}`;
-      if (band.state === "leader") this.band(band.from, band.to, y, NODE, c.leader, c["leader-ink"], leads, c["leader-edge"], "600");
-      else if (band.state === "candidate") this.band(band.from, band.to, y, NODE, c.candidate, c["candidate-ink"], `candidate${term}`, c["candidate-ink"]);
-      else if (band.state === "down") this.band(band.from, band.to, y, NODE, this.downHatch, c["down-ink"], "down", c.down, "600");
-      else this.band(band.from, band.to, y, NODE, c.follower, c["follower-ink"], band.state === "up" ? "up" : `follows${term}`, null);
+      const said = band.epoch ? `${band.state}, ${band.epoch}` : band.state;
+      if (band.paint === "leader") this.band(band.from, band.to, y, NODE, c.leader, c["leader-ink"], said, c["leader-edge"], "600");
+      else if (band.paint === "candidate") this.band(band.from, band.to, y, NODE, c.candidate, c["candidate-ink"], said, c["candidate-ink"]);
+      else if (band.paint === "down") this.band(band.from, band.to, y, NODE, this.downHatch, c["down-ink"], "down", c.down, "600");
+      else this.band(band.from, band.to, y, NODE, c.follower, c["follower-ink"], said, null);
     }
   }
 
@@ -436,6 +435,6 @@ class Drawing {
       return fault ? `${fault.kind} ${fault.text} · ${span(fault.from, fault.to)}` : "";
     }
     const band = run.nodes[Math.floor((y - layout.nodeTop) / NODE)]?.bands.find((candidate) => candidate.from <= time && time < candidate.to);
-    return band ? `${band.state}${band.term === null ? "" : ` of term ${band.term}`} · ${span(band.from, band.to)}` : "";
+    return band ? `${band.state}${band.epoch ? ` of ${band.epoch}` : ""} · ${span(band.from, band.to)}` : "";
   }
 }

@@ -60,7 +60,7 @@ function readRun() {
     laneNames: p.lanes.map((processes) => (processes.length > 3 ? `p${processes[0]} … p${processes.at(-1)}` : processes.map((n) => `p${n}`).join(" "))),
     laneTitles: p.lanes.map((processes) => `process ${processes.join(", then ")}`),
     faults: p.faults.map((fault) => ({ ...fault, from: seconds(fault.from), to: seconds(fault.to) })),
-    nodes: p.nodes.map((node) => ({ name: node.name, bands: node.bands.map(([from, to, state, term]) => ({ from: seconds(from), to: seconds(to), state, term })) })),
+    nodes: p.nodes.map((node) => ({ name: node.name, bands: node.bands.map(([from, to, paint, state, epoch]) => ({ from: seconds(from), to: seconds(to), paint, state, epoch })) })),
     phases: p.phases.map(([time, name]) => ({ time: seconds(time), name })),
     witnesses: p.witnesses,
     moment: p.moment === null ? null : seconds(p.moment),
@@ -75,9 +75,9 @@ function readRun() {
     details: (row) => {
       const n = answers.get(row);
       const role = n === undefined ? "" : p.strings[p.answered.role[n]];
-      const term = n === undefined ? null : p.answered.term[n];
+      const epoch = n === undefined ? "" : p.strings[p.answered.epoch[n]];
       const by = n === undefined ? "not recorded"
-        : p.strings[p.answered.node[n]] + (role ? `, ${role}` : "") + (term === null ? "" : role ? ` of term ${term}` : `, in term ${term}`);
+        : p.strings[p.answered.node[n]] + (role ? `, ${role}` : "") + (!epoch ? "" : role ? ` of ${epoch}` : `, in ${epoch}`);
       const rows = [
         ["operation", `#${index[row]}`], ["process", String(p.process[row])], ["function", text("function", row)],
         ["key", text("key", row)], ["argument", text("argument", row) || "nil"], ["result", text("result", row) || "nil"],

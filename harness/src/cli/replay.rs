@@ -38,7 +38,7 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
         None => (None, None),
     };
     let folder = own.map_or_else(|| arguments.out.join(&judged.record.run), Path::to_owned);
-    campaign::settle(&mut judged.record, &folder);
+    campaign::settle(&mut judged.record, &folder, campaign::replay(&folder));
     if own.is_none() {
         let _root = directory::prepare(&arguments.out)?;
         campaign::write(&arguments.out, &judged)?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use shakedown_results::index::{self, Again};
 use shakedown_results::{RunRecord, Word, directory, terminal};
 
-use crate::campaign::{Campaign, Job, cause};
+use crate::campaign::{self, Campaign, Job, cause};
 use crate::catalogue::{Pairing, pairings};
 use crate::plan::FaultKind;
 use crate::scenario::Scenario;
@@ -51,6 +51,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
         threads: arguments.jobs.map_or(cores, |jobs| jobs as usize),
         verify_determinism: arguments.verify_determinism,
         stop_after: arguments.stop_after.or(arguments.what.defect.as_ref().map(|_| 3)),
+        replay: &campaign::replay,
         interrupted: &INTERRUPTED,
     };
     let mut progress = Progress::new(jobs.len(), json);

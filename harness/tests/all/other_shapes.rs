@@ -408,5 +408,5 @@ fn a_lock_is_judged_by_a_rule() {
         assert!(run.fingerprint.is_empty(), "nothing else is judged of it");
     }
     let failure = lock().faults(&["crash"]).check().expect_err("it forgets who holds it").to_string();
-    assert!(failure.contains("lock seed") && failure.contains("mutual-exclusion"), "{failure}");
+    assert!(failure.contains("lock-service lock seed") && failure.contains("mutual-exclusion is broken"), "{failure}");
 }

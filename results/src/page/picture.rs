@@ -46,7 +46,7 @@ pub struct Scene<'a> {
     /// The run.
     pub record: &'a RunRecord,
     /// What the nodes were.
-    pub bands: &'a [(&'a str, Vec<Band>)],
+    pub bands: &'a [(&'a str, Vec<Band<'a>>)],
     /// The end of the run.
     pub end: u64,
     /// Whether it is the first picture of its page: that one holds the patterns of all.
@@ -204,29 +204,29 @@ impl Canvas {
         }
     }
 
-    /// A strip for each node that was anything but a follower.
-    fn roles(&mut self, record: &RunRecord, bands: &[(&str, Vec<Band>)]) {
+    /// A strip for each node that was anything but usual.
+    fn roles(&mut self, record: &RunRecord, bands: &[(&str, Vec<Band<'_>>)]) {
         let several = record.nodes.len() > 1;
         for (node, bands) in bands {
-            let shown: Vec<&Band> =
+            let shown: Vec<&Band<'_>> =
                 bands.iter().filter(|band| self.axis.shows(band.from, band.to) && band.from < band.to).collect();
-            let telling = |band: &&Band| matches!(band.state, State::Leader | State::Candidate | State::Down);
+            let telling = |band: &&Band<'_>| !matches!(band.state, State::Up | State::Usual(_));
             if several && !shown.iter().any(telling) {
                 continue;
             }
-            for band in shown.iter().filter(|band| band.state == State::Leader && band.from as f64 > self.axis.from) {
+            for band in
+                shown.iter().filter(|band| matches!(band.state, State::Holds(_)) && band.from as f64 > self.axis.from)
+            {
                 self.picture.edges.push(self.line("edge leader-edge", band.from));
             }
             let rects = shown
                 .into_iter()
                 .map(|band| {
-                    let words = match (band.state, band.term) {
-                        (State::Leader, Some(term)) => format!("leads term {term}"),
-                        (State::Candidate, Some(term)) => format!("candidate, term {term}"),
-                        (State::Follower, Some(term)) => format!("follows, term {term}"),
-                        (state, _) => state.word().to_owned(),
+                    let words = match band.epoch {
+                        Some(epoch) => format!("{}, {epoch}", band.state.word()),
+                        None => band.state.word(),
                     };
-                    self.band(state_class(band.state), band.from, band.to, &words)
+                    self.band(band.state.class(), band.from, band.to, &words)
                 })
                 .collect();
             self.strip(node, rects);
@@ -337,15 +337,5 @@ impl Canvas {
         picture.height = px(bottom + AXIS);
         (picture.title, picture.summary) = (title, summary);
         self.picture.render().expect("writing to memory does not fail")
-    }
-}
-
-fn state_class(state: State) -> &'static str {
-    match state {
-        State::Up => "up",
-        State::Follower => "follower",
-        State::Candidate => "candidate",
-        State::Leader => "leader",
-        State::Down => "down",
     }
 }

@@ -1,6 +1,7 @@
 //! What each node believed to be, and when, from the events of the trace.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use serde_json::Value as Json;
 
@@ -10,27 +11,36 @@ use crate::trace::TraceLine;
 
 /// What a node was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum State<'a> {
     /// It ran, and never spoke of roles.
     Up,
-    /// It followed, or took any role that is not one of the others.
-    Follower,
-    /// It asked for votes.
-    Candidate,
-    /// It believed to lead.
-    Leader,
+    /// It had a role that one node at a time has: `leader`, `primary`.
+    Holds(&'a str),
+    /// It had a role that it does not have for long: `candidate`.
+    Passes(&'a str),
+    /// It had the role that most nodes have most of the time: `follower`.
+    Usual(&'a str),
     /// Its process was dead.
     Down,
 }
 
-impl State {
+impl State<'_> {
     /// The word that the page shows.
-    pub fn word(self) -> &'static str {
+    pub fn word(self) -> String {
+        match self {
+            State::Up => "up".to_owned(),
+            State::Holds(role) | State::Passes(role) | State::Usual(role) => visible(role),
+            State::Down => "down".to_owned(),
+        }
+    }
+
+    /// What the page paints it as.
+    pub fn class(self) -> &'static str {
         match self {
             State::Up => "up",
-            State::Follower => "follower",
-            State::Candidate => "candidate",
-            State::Leader => "leader",
+            State::Holds(_) => "leader",
+            State::Passes(_) => "candidate",
+            State::Usual(_) => "follower",
             State::Down => "down",
         }
     }
@@ -38,32 +48,57 @@ impl State {
 
 /// A stretch of time in which a node was one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Band {
+pub struct Band<'a> {
     /// From, in simulated nanoseconds.
     pub from: u64,
     /// To, in simulated nanoseconds.
     pub to: u64,
     /// What it was.
-    pub state: State,
-    /// The term of its role.
-    pub term: Option<u64>,
+    pub state: State<'a>,
+    /// In which epoch: the name of that (`term`), and its number.
+    pub epoch: Option<Epoch>,
+}
+
+/// `term 3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// `term`, or `epoch`.
+    pub name: &'static str,
+    /// Its number.
+    pub number: u64,
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.number)
+    }
+}
+
+impl Epoch {
+    fn of(line: &TraceLine) -> Option<Epoch> {
+        let named = |name| line.fields.get(name).and_then(Json::as_u64).map(|number| Epoch { name, number });
+        ["term", "epoch"].into_iter().find_map(named)
+    }
 }
 
 /// The bands of each node of the record, in order, up to `end`.
-pub fn bands<'a>(record: &'a RunRecord, trace: &[TraceLine], end: u64) -> Vec<(&'a str, Vec<Band>)> {
+pub fn bands<'a>(record: &'a RunRecord, trace: &'a [TraceLine], end: u64) -> Vec<(&'a str, Vec<Band<'a>>)> {
     let rows: HashMap<&str, usize> = record.nodes.iter().enumerate().map(|(row, node)| (node.as_str(), row)).collect();
-    let mut bands: Vec<Vec<Band>> = vec![Vec::new(); record.nodes.len()];
+    let mut bands: Vec<Vec<Band<'a>>> = vec![Vec::new(); record.nodes.len()];
     for line in trace {
         let Some(&row) = rows.get(line.node.as_str()) else { continue };
-        let (state, term) = match line.event.as_str() {
-            "started" => (State::Up, None),
-            "stopped" => (State::Down, None),
-            "role" => (role(line), line.fields.get("term").and_then(Json::as_u64)),
+        let (state, epoch) = match (line.event.as_str(), line.fields.get("role").and_then(Json::as_str)) {
+            ("started", _) => (State::Up, None),
+            ("stopped", _) => (State::Down, None),
+            ("role", Some(role)) if record.roles.iter().any(|held| held == role) => {
+                (State::Holds(role), Epoch::of(line))
+            }
+            ("role", Some(role)) => (State::Passes(role), Epoch::of(line)),
             _ => continue,
         };
         let bands = &mut bands[row];
         if let Some(last) = bands.last_mut() {
-            if last.state == state && last.term == term {
+            if last.state == state && last.epoch == epoch {
                 continue;
             }
             last.to = line.time;
@@ -71,17 +106,28 @@ pub fn bands<'a>(record: &'a RunRecord, trace: &[TraceLine], end: u64) -> Vec<(&
                 bands.pop();
             }
         }
-        bands.push(Band { from: line.time, to: end.max(line.time), state, term });
+        bands.push(Band { from: line.time, to: end.max(line.time), state, epoch });
+    }
+    let usual = usual(&bands);
+    for band in bands.iter_mut().flatten() {
+        if let State::Passes(role) = band.state
+            && usual == Some(role)
+        {
+            band.state = State::Usual(role);
+        }
     }
     record.nodes.iter().map(String::as_str).zip(bands).collect()
 }
 
-fn role(line: &TraceLine) -> State {
-    match line.fields.get("role").and_then(Json::as_str) {
-        Some("leader") => State::Leader,
-        Some("candidate") => State::Candidate,
-        _ => State::Follower,
+/// The role that nodes have for the longest time, of those that several may have.
+fn usual<'a>(bands: &[Vec<Band<'a>>]) -> Option<&'a str> {
+    let mut times: BTreeMap<&'a str, u64> = BTreeMap::new();
+    for band in bands.iter().flatten() {
+        if let State::Passes(role) = band.state {
+            *times.entry(role).or_default() += band.to - band.from;
+        }
     }
+    times.into_iter().max_by_key(|(_, time)| *time).map(|(role, _)| role)
 }
 
 /// Who answered an operation, and what it believed to be.
@@ -91,18 +137,18 @@ pub struct Answer<'a> {
     pub node: &'a str,
     /// Its role, if it has any.
     pub role: Option<&'a str>,
-    /// The term of its role.
-    pub term: Option<u64>,
+    /// The epoch of its role.
+    pub epoch: Option<Epoch>,
 }
 
 impl Answer<'_> {
     /// `n1, leader of term 2`.
     pub fn words(&self) -> String {
         let node = visible(self.node);
-        match (self.role, self.term) {
-            (Some(role), Some(term)) => format!("{node}, {} of term {term}", visible(role)),
+        match (self.role, self.epoch) {
+            (Some(role), Some(epoch)) => format!("{node}, {} of {epoch}", visible(role)),
             (Some(role), None) => format!("{node}, {}", visible(role)),
-            (None, Some(term)) => format!("{node}, in term {term}"),
+            (None, Some(epoch)) => format!("{node}, in {epoch}"),
             (None, None) => node,
         }
     }
@@ -116,8 +162,7 @@ pub fn answers(trace: &[TraceLine]) -> HashMap<u64, Answer<'_>> {
         .filter_map(|line| {
             let operation = line.fields.get("operation")?.as_u64()?;
             let role = line.fields.get("role").and_then(Json::as_str);
-            let term = line.fields.get("term").and_then(Json::as_u64);
-            Some((operation, Answer { node: &line.node, role, term }))
+            Some((operation, Answer { node: &line.node, role, epoch: Epoch::of(line) }))
         })
         .collect()
 }

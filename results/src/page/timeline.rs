@@ -62,7 +62,8 @@ struct Answered {
     row: Vec<u32>,
     node: Vec<u32>,
     role: Vec<u32>,
-    term: Vec<Option<u64>>,
+    /// `term 3`, by its place among the strings; 0 for none.
+    epoch: Vec<u32>,
 }
 
 #[derive(Serialize)]
@@ -76,8 +77,8 @@ struct FaultBand {
 #[derive(Serialize)]
 struct NodeBands {
     name: String,
-    /// From, to, state, term.
-    bands: Vec<(u64, u64, &'static str, Option<u64>)>,
+    /// From, to, what it is painted as, what it was, and in which epoch.
+    bands: Vec<(u64, u64, &'static str, String, Option<String>)>,
 }
 
 /// What the page knows before it writes the payload.
@@ -89,7 +90,7 @@ pub struct Sources<'a> {
     /// Who answered what.
     pub answers: &'a HashMap<u64, Answer<'a>>,
     /// What the nodes were.
-    pub bands: &'a [(&'a str, Vec<Band>)],
+    pub bands: &'a [(&'a str, Vec<Band<'a>>)],
     /// The witnesses, the one on the first screen first.
     pub witnesses: &'a [Witness],
     /// Whether the page opens at the first of them.
@@ -170,7 +171,7 @@ pub fn payload(sources: &Sources<'_>) -> String {
             last_answered = row;
             payload.answered.node.push(strings.text(answer.node.to_owned()));
             payload.answered.role.push(answer.role.map_or(0, |role| strings.text(role.to_owned())));
-            payload.answered.term.push(answer.term);
+            payload.answered.epoch.push(answer.epoch.map_or(0, |epoch| strings.text(epoch.to_string())));
         }
     }
     payload.strings = strings.shown;
@@ -244,12 +245,18 @@ fn faults(faults: &[FaultRecord], end: u64, unit: u64) -> Vec<FaultBand> {
         .collect()
 }
 
-fn nodes(bands: &[(&str, Vec<Band>)], unit: u64) -> Vec<NodeBands> {
+fn nodes(bands: &[(&str, Vec<Band<'_>>)], unit: u64) -> Vec<NodeBands> {
     bands
         .iter()
         .map(|(name, bands)| NodeBands {
             name: visible(name),
-            bands: bands.iter().map(|band| (band.from / unit, band.to / unit, band.state.word(), band.term)).collect(),
+            bands: bands
+                .iter()
+                .map(|band| {
+                    let epoch = band.epoch.map(|epoch| epoch.to_string());
+                    (band.from / unit, band.to / unit, band.state.class(), band.state.word(), epoch)
+                })
+                .collect(),
         })
         .collect()
 }

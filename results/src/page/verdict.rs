@@ -1,7 +1,7 @@
 //! The first line of a page: what was claimed, and whether it held.
 
-use super::text::{anomaly_words, visible};
-use crate::record::{AnomalyRecord, RunRecord, Word};
+use super::text::{anomaly_words, clipped, visible};
+use crate::record::{AnomalyRecord, ONLY_MODE, RunRecord, Word};
 
 /// The anomaly that made the run fail: the first that breaks a claim.
 pub fn failing(record: &RunRecord) -> Option<&AnomalyRecord> {
@@ -13,11 +13,19 @@ pub fn failing(record: &RunRecord) -> Option<&AnomalyRecord> {
 
 /// `INVALID`, and what follows it: `raft-kv in mode leader-local claims linearizable; it is not (stale read)`.
 pub fn line(record: &RunRecord) -> (&'static str, String) {
-    let subject = format!("{} in mode {}", visible(&record.system), visible(&record.mode));
+    let subject = subject(record);
     match record.verdict {
         Word::Invalid => ("INVALID", broken(record, &subject)),
         Word::Valid => ("VALID", held(record, &subject)),
         Word::Unknown => ("UNKNOWN", undecided(record, &subject)),
+    }
+}
+
+/// `raft-kv in mode log`; of a system that has one mode only, its name.
+pub fn subject(record: &RunRecord) -> String {
+    match record.mode.as_str() {
+        ONLY_MODE => clipped(&record.system, 80),
+        mode => format!("{} in mode {}", clipped(&record.system, 40), clipped(mode, 40)),
     }
 }
 
@@ -33,6 +41,9 @@ fn broken(record: &RunRecord, subject: &str) -> String {
     match anomaly.name.as_str() {
         "panic" => format!("{subject}: a node panicked"),
         "no-recovery" => format!("{subject} did not recover after the faults were lifted"),
+        _ if record.claims.iter().any(|claim| claim.claim == anomaly.name) => {
+            format!("{subject} claims {}; {}", visible(&anomaly.name), negation(&anomaly.name))
+        }
         _ if anomaly.breaks == anomaly.name => format!("{subject} breaks its invariant “{words}”"),
         _ => format!("{subject} claims {}; {} ({words})", visible(&anomaly.breaks), negation(&anomaly.breaks)),
     }
