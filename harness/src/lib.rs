@@ -15,6 +15,7 @@
 //! works reads [`plan`], [`runner`], [`nemesis`] and [`simulation`], in that order.
 
 pub mod catalogue;
+pub mod faults;
 pub mod plan;
 pub mod prelude;
 pub mod scenario;

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use shakedown_results::FaultRecord;
 
 use crate::chance::{fraction, mix};
-use crate::plan::{Fault, FaultKind, Moment};
+use crate::faults::{Cluster, Effect, LinkRule};
+use crate::plan::{Fault, Moment};
 use crate::simulation::ground::{Fate, Host, LinkRules};
 
 /// What is to be done to processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum ProcessAction {
     /// The process dies; if the power fails, the disk forgets what was not synced.
     Stop {
         /// Whose.
@@ -39,34 +40,24 @@ pub enum Deed {
 
 /// A fault that is going on in the network.
 #[derive(Clone, Debug)]
-struct Rule {
+struct ActiveRule {
     fault: u32,
     seed: u64,
-    what: What,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    /// Who is not heard by whom: a row of bits for each sender.
-    Cut(Vec<u64>),
-    Loss(f64),
-    Delay(u64),
+    rule: LinkRule,
 }
 
 /// All faults of a plan, and where each stands.
 pub struct Nemesis {
-    nodes: Vec<String>,
-    faults: Vec<Standing>,
-    rules: Vec<Rule>,
+    cluster: Cluster,
+    faults: Vec<ActiveFault>,
+    rules: Vec<ActiveRule>,
     /// How many faults hold each node down.
     down: Vec<u32>,
-    /// By role: its newest holder, and in which epoch. A role of which a holder is not known is held by nobody.
-    holders: BTreeMap<String, (u64, Host)>,
     /// The nodes that are healed, once healing has begun.
     healed: Option<Vec<bool>>,
 }
 
-struct Standing {
+struct ActiveFault {
     plan: Fault,
     /// The moment, if it is known.
     due: Option<u64>,
@@ -84,7 +75,8 @@ struct Standing {
 impl Nemesis {
     /// A nemesis with these faults before it.
     pub fn new(nodes: &[String], faults: &[Fault]) -> Nemesis {
-        let standing = |plan: &Fault| Standing {
+        let cluster = Cluster { nodes: nodes.to_vec(), holders: BTreeMap::new() };
+        let standing = |plan: &Fault| ActiveFault {
             due: match plan.begins {
                 Moment::At { at_ms } => Some(at_ms),
                 Moment::On { .. } => None,
@@ -94,16 +86,15 @@ impl Nemesis {
             began: None,
             ended: None,
             victims: Vec::new(),
-            description: describe(&plan.fault, nodes, &BTreeMap::new()),
+            description: plan.fault.describe(&cluster),
             targets: Vec::new(),
             effects: BTreeMap::new(),
         };
         Nemesis {
-            nodes: nodes.to_vec(),
             faults: faults.iter().map(standing).collect(),
+            cluster,
             rules: Vec::new(),
             down: vec![0; nodes.len()],
-            holders: BTreeMap::new(),
             healed: None,
         }
     }
@@ -111,17 +102,17 @@ impl Nemesis {
     /// Takes note of what a node said: some faults wait for it, and some are aimed at the holder of a role.
     pub fn observe(&mut self, host: Host, event: &str, role: Option<&str>, epoch: Option<u64>, now: u64) {
         if matches!(event, "role" | "stopped") {
-            self.holders.retain(|held, (_, holder)| *holder != host || event == "role" && role == Some(held));
+            self.cluster.holders.retain(|held, (_, holder)| *holder != host || event == "role" && role == Some(held));
         }
-        if let ("role", Some(role), true) = (event, role, host < self.nodes.len()) {
+        if let ("role", Some(role), true) = (event, role, host < self.cluster.nodes.len()) {
             let epoch = epoch.unwrap_or(0);
-            if self.holders.get(role).is_none_or(|(known, _)| epoch >= *known) {
-                self.holders.insert(role.to_owned(), (epoch, host));
+            if self.cluster.holders.get(role).is_none_or(|(known, _)| epoch >= *known) {
+                self.cluster.holders.insert(role.to_owned(), (epoch, host));
             }
         }
         for fault in self.faults.iter_mut().filter(|fault| fault.due.is_none()) {
             let Moment::On { on, node, nth, plus_ms } = &fault.plan.begins else { continue };
-            let name = self.nodes.get(host);
+            let name = self.cluster.nodes.get(host);
             if on == event && (node.is_none() || node.as_ref() == name) {
                 fault.seen += 1;
                 if fault.seen == *nth {
@@ -132,59 +123,58 @@ impl Nemesis {
     }
 
     /// Begins and ends what is due; tells what is to be done to processes.
-    pub fn advance(&mut self, now: u64) -> Vec<Deed> {
-        let mut deeds = Vec::new();
+    pub fn advance(&mut self, now: u64) -> Vec<ProcessAction> {
+        let mut actions = Vec::new();
         if self.healed.is_some() {
-            return deeds;
+            return actions;
         }
         for at in 0..self.faults.len() {
             let fault = &self.faults[at];
             // A fault that is aimed at a role waits for somebody to hold it.
-            let is_there = |name: &String| self.nodes.contains(name) || self.holders.contains_key(name);
-            let aimless = !fault.plan.fault.names().all(is_there);
+            let aimless = fault.plan.fault.groups().into_iter().flatten().any(|name| !self.cluster.knows(name));
             if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) && !aimless {
-                self.begin(at, now, &mut deeds);
+                self.begin(at, now, &mut actions);
             }
             let fault = &self.faults[at];
             if fault.ended.is_none() && fault.began.is_some_and(|began| began + fault.plan.lasts_ms <= now) {
-                self.end(at, now, &mut deeds);
+                self.end(at, now, &mut actions);
             }
         }
-        deeds
+        actions
     }
 
     /// Heals these nodes: nothing that only befalls others ends. What has not begun never does.
-    pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<Deed> {
-        let mut deeds = Vec::new();
-        let mask: Vec<bool> = self.nodes.iter().map(|name| healed.contains(name)).collect();
+    pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<ProcessAction> {
+        let mut actions = Vec::new();
+        let mask: Vec<bool> = self.cluster.nodes.iter().map(|name| healed.contains(name)).collect();
         let all = mask.iter().all(|healed| *healed);
         if all {
             for at in 0..self.faults.len() {
                 if self.faults[at].began.is_some() && self.faults[at].ended.is_none() {
-                    self.end(at, now, &mut deeds);
+                    self.end(at, now, &mut actions);
                 }
             }
         }
         for (node, healed) in mask.iter().enumerate() {
             if *healed && self.down[node] > 0 {
                 self.down[node] = 0;
-                deeds.push(Deed::Start { node });
+                actions.push(ProcessAction::Start { node });
             }
         }
         if !all {
             // Clients leave the others alone: what those answer, nobody promised.
-            let mut rows = self.rows();
-            let clients = self.nodes.len();
+            let mut rows = self.cluster.rows();
+            let clients = self.cluster.nodes.len();
             for (node, _) in mask.iter().enumerate().filter(|(_, healed)| !**healed) {
                 rows[node] |= 1 << clients;
                 rows[clients] |= 1 << node;
             }
-            self.rules.push(Rule { fault: u32::MAX, seed: 0, what: What::Cut(rows) });
+            self.rules.push(ActiveRule { fault: u32::MAX, seed: 0, rule: LinkRule::Cut(rows) });
         }
         let value = if all { "all nodes".to_owned() } else { format!("only {}", healed.join(" ")) };
-        deeds.push(Deed::Note { function: "heal".to_owned(), value });
+        actions.push(ProcessAction::Note { function: "heal".to_owned(), value });
         self.healed = Some(mask);
-        deeds
+        actions
     }
 
     /// A process died by itself: it stays down until it is healed.
@@ -215,125 +205,44 @@ impl Nemesis {
             .collect()
     }
 
-    fn begin(&mut self, at: usize, now: u64, deeds: &mut Vec<Deed>) {
+    fn begin(&mut self, at: usize, now: u64, actions: &mut Vec<ProcessAction>) {
         let plan = self.faults[at].plan.clone();
-        let description = describe(&plan.fault, &self.nodes, &self.holders);
-        let targets = self.targets(&plan.fault);
+        let description = plan.fault.describe(&self.cluster);
+        let targets =
+            plan.fault.targets(&self.cluster).into_iter().map(|host| self.cluster.nodes[host].clone()).collect();
         let mut victims = Vec::new();
-        let cut = |rows| Some(What::Cut(rows));
-        let what = match &plan.fault {
-            FaultKind::Partition { sides } => cut(self.partition(sides)),
-            FaultKind::OneWay { from, to } => cut(self.one_way(from, to)),
-            FaultKind::Ring { order } => cut(self.ring(order)),
-            FaultKind::Loss { probability } => Some(What::Loss(*probability)),
-            FaultKind::Delay { at_most_ms } => Some(What::Delay(*at_most_ms)),
-            FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => {
-                victims = self.hosts(nodes);
-                None
+        match plan.fault.begin(&self.cluster) {
+            Effect::Network(rule) => self.rules.push(ActiveRule { fault: plan.id, seed: plan.seed, rule }),
+            Effect::Stop { nodes, power } => {
+                for &node in &nodes {
+                    if self.down[node] == 0 || power {
+                        count(&mut self.faults, plan.id, "processes stopped", u64::from(self.down[node] == 0));
+                        actions.push(ProcessAction::Stop { node, power, fault: plan.id });
+                    }
+                    self.down[node] += 1;
+                }
+                victims = nodes;
             }
-        };
-        if let Some(what) = what {
-            self.rules.push(Rule { fault: plan.id, seed: plan.seed, what });
         }
-        let power = matches!(plan.fault, FaultKind::PowerLoss { .. });
-        for &node in &victims {
-            if self.down[node] == 0 || power {
-                count(&mut self.faults, plan.id, "processes stopped", u64::from(self.down[node] == 0));
-                deeds.push(Deed::Stop { node, power, fault: plan.id });
-            }
-            self.down[node] += 1;
-        }
-        deeds.push(Deed::Note { function: format!("start-{}", plan.fault.name()), value: description.clone() });
+        actions
+            .push(ProcessAction::Note { function: format!("start-{}", plan.fault.name()), value: description.clone() });
         let fault = &mut self.faults[at];
         (fault.began, fault.victims, fault.description, fault.targets) = (Some(now), victims, description, targets);
     }
 
-    fn end(&mut self, at: usize, now: u64, deeds: &mut Vec<Deed>) {
+    fn end(&mut self, at: usize, now: u64, actions: &mut Vec<ProcessAction>) {
         let fault = &mut self.faults[at];
         fault.ended = Some(now);
         let id = fault.plan.id;
         let (name, description) = (fault.plan.fault.name(), fault.description.clone());
-        self.rules.retain(|rule| rule.fault != id);
+        self.rules.retain(|active| active.fault != id);
         for node in std::mem::take(&mut self.faults[at].victims) {
             if self.down[node] == 1 {
-                deeds.push(Deed::Start { node });
+                actions.push(ProcessAction::Start { node });
             }
             self.down[node] = self.down[node].saturating_sub(1);
         }
-        deeds.push(Deed::Note { function: format!("stop-{name}"), value: description });
-    }
-
-    /// The nodes behind the names of nodes and roles. A role that nobody holds is nobody.
-    fn hosts(&self, names: &[String]) -> Vec<Host> {
-        let host = |name: &String| {
-            let node = self.nodes.iter().position(|node| node == name);
-            node.or_else(|| self.holders.get(name).map(|(_, holder)| *holder))
-        };
-        let mut hosts: Vec<Host> = names.iter().filter_map(host).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        hosts
-    }
-
-    fn targets(&self, fault: &FaultKind) -> Vec<String> {
-        let named = |hosts: Vec<Host>| hosts.into_iter().map(|host| self.nodes[host].clone()).collect();
-        match fault {
-            FaultKind::Partition { sides } => named(self.hosts(sides.first().map_or(&[], Vec::as_slice))),
-            FaultKind::OneWay { from, .. } => named(self.hosts(from)),
-            FaultKind::Ring { order } => order.clone(),
-            FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => {
-                named(self.hosts(nodes))
-            }
-            FaultKind::Loss { .. } | FaultKind::Delay { .. } => self.nodes.clone(),
-        }
-    }
-
-    fn rows(&self) -> Vec<u64> {
-        vec![0; self.nodes.len() + 1]
-    }
-
-    fn partition(&self, sides: &[Vec<String>]) -> Vec<u64> {
-        let mut sides: Vec<Vec<Host>> = sides.iter().map(|side| self.hosts(side)).collect();
-        if sides.len() == 1 {
-            let rest = (0..self.nodes.len()).filter(|host| !sides[0].contains(host)).collect();
-            sides.push(rest);
-        }
-        let mut rows = self.rows();
-        for (one, side) in sides.iter().enumerate() {
-            for (other, far) in sides.iter().enumerate() {
-                if one != other {
-                    side.iter().for_each(|&from| far.iter().for_each(|&to| rows[from] |= 1 << to));
-                }
-            }
-        }
-        rows
-    }
-
-    fn one_way(&self, from: &[String], to: &[String]) -> Vec<u64> {
-        let mut rows = self.rows();
-        let to = self.hosts(to);
-        for from in self.hosts(from) {
-            to.iter().filter(|to| **to != from).for_each(|to| rows[from] |= 1 << to);
-        }
-        rows
-    }
-
-    /// Each node hears as many neighbours to either side as make a majority with itself. Three nodes make no ring: there, two of
-    /// them hear each other only by way of the third.
-    fn ring(&self, order: &[String]) -> Vec<u64> {
-        let order = order.iter().filter_map(|name| self.nodes.iter().position(|node| node == name)).collect::<Vec<_>>();
-        let count = order.len();
-        let reach = (count / 2).div_ceil(2);
-        let mut rows = self.rows();
-        for (one, &from) in order.iter().enumerate() {
-            for (other, &to) in order.iter().enumerate() {
-                let apart = one.abs_diff(other);
-                if apart.min(count - apart) > reach || count == 3 && apart == 2 {
-                    rows[from] |= 1 << to;
-                }
-            }
-        }
-        rows
+        actions.push(ProcessAction::Note { function: format!("stop-{name}"), value: description });
     }
 }
 
@@ -344,26 +253,26 @@ impl LinkRules for Nemesis {
 
     fn fate(&mut self, from: Host, to: Host, number: u64) -> Fate {
         let mut late = 0;
-        for rule in &self.rules {
+        for active in &self.rules {
             if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
                 break;
             }
-            let chance = || mix(&[rule.seed, from as u64, to as u64, number]);
-            match &rule.what {
-                What::Cut(rows) if rows[from] >> to & 1 == 1 => {
-                    count(&mut self.faults, rule.fault, "messages cut off", 1);
-                    return Fate::Lost(rule.fault);
+            let chance = || mix(&[active.seed, from as u64, to as u64, number]);
+            match &active.rule {
+                LinkRule::Cut(rows) if rows[from] >> to & 1 == 1 => {
+                    count(&mut self.faults, active.fault, "messages cut off", 1);
+                    return Fate::Lost(active.fault);
                 }
-                What::Cut(_) => {}
-                What::Loss(probability) => {
+                LinkRule::Cut(_) => {}
+                LinkRule::Loss(probability) => {
                     if fraction(chance()) < *probability {
-                        count(&mut self.faults, rule.fault, "messages lost", 1);
-                        return Fate::Lost(rule.fault);
+                        count(&mut self.faults, active.fault, "messages lost", 1);
+                        return Fate::Lost(active.fault);
                     }
                 }
-                What::Delay(at_most) => {
+                LinkRule::Delay(at_most) => {
                     let more = chance() % (at_most + 1);
-                    count(&mut self.faults, rule.fault, "messages delayed", u64::from(more > 0));
+                    count(&mut self.faults, active.fault, "messages delayed", u64::from(more > 0));
                     late += more;
                 }
             }
@@ -375,7 +284,7 @@ impl LinkRules for Nemesis {
         if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
             return false;
         }
-        self.rules.iter().any(|rule| matches!(&rule.what, What::Cut(rows) if rows[from] >> to & 1 == 1))
+        self.rules.iter().any(|active| matches!(&active.rule, LinkRule::Cut(rows) if rows[from] >> to & 1 == 1))
     }
 }
 
@@ -384,7 +293,7 @@ fn is_healed(healed: &[bool], host: Host) -> bool {
     healed.get(host).copied().unwrap_or(true)
 }
 
-fn count(faults: &mut [Standing], id: u32, effect: &str, times: u64) {
+fn count(faults: &mut [ActiveFault], id: u32, effect: &str, times: u64) {
     if times == 0 {
         return;
     }
@@ -398,28 +307,10 @@ fn count(faults: &mut [Standing], id: u32, effect: &str, times: u64) {
     }
 }
 
-fn describe(fault: &FaultKind, nodes: &[String], holders: &BTreeMap<String, (u64, Host)>) -> String {
-    let name = |name: &String| match holders.get(name).filter(|_| !nodes.contains(name)) {
-        Some((_, host)) => format!("{} ({name})", nodes[*host]),
-        None => name.clone(),
-    };
-    let list = |names: &[String]| {
-        if names.len() == nodes.len() { "all".to_owned() } else { names.iter().map(name).collect::<Vec<_>>().join(" ") }
-    };
-    match fault {
-        FaultKind::Partition { sides } if sides.len() == 1 => format!("{} | the others", list(&sides[0])),
-        FaultKind::Partition { sides } => sides.iter().map(|side| list(side)).collect::<Vec<_>>().join(" | "),
-        FaultKind::OneWay { from, to } => format!("{} not heard by {}", list(from), list(to)),
-        FaultKind::Ring { order } => order.join(" – "),
-        FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => list(nodes),
-        FaultKind::Loss { probability } => format!("{:.0} % of all messages", probability * 100.0),
-        FaultKind::Delay { at_most_ms } => format!("up to {at_most_ms} ms more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::{FaultKind, Kill, Loss, OneWay, Partition, Ring};
 
     fn nodes() -> Vec<String> {
         (1..=5).map(|n| format!("n{n}")).collect()
@@ -439,8 +330,8 @@ mod tests {
 
     #[test]
     fn overlapping_partitions_end_each_by_itself() {
-        let one = FaultKind::Partition { sides: vec![names(&["n1"]), names(&["n2", "n3", "n4", "n5"])] };
-        let two = FaultKind::Partition { sides: vec![names(&["n1", "n2"]), names(&["n3", "n4", "n5"])] };
+        let one = FaultKind::Partition(Partition { sides: vec![names(&["n1"]), names(&["n2", "n3", "n4", "n5"])] });
+        let two = FaultKind::Partition(Partition { sides: vec![names(&["n1", "n2"]), names(&["n3", "n4", "n5"])] });
         let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 10, 20, one), fault(1, 20, 20, two)]);
         nemesis.advance(10);
         assert!(lost(&mut nemesis, 0, 1) && !lost(&mut nemesis, 1, 2));
@@ -454,7 +345,7 @@ mod tests {
 
     #[test]
     fn on_a_ring_every_node_hears_a_majority_but_no_two_the_same() {
-        let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, 9, FaultKind::Ring { order: nodes() })]);
+        let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, 9, FaultKind::Ring(Ring { order: nodes() }))]);
         nemesis.advance(0);
         let heard: Vec<Vec<Host>> =
             (0..5).map(|to| (0..5).filter(|&from| from == to || !lost(&mut nemesis, from, to)).collect()).collect();
@@ -466,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_one_way_cut_leaves_the_way_back_open() {
-        let cut = FaultKind::OneWay { from: names(&["n1"]), to: names(&["n2"]) };
+        let cut = FaultKind::OneWay(OneWay { from: names(&["n1"]), to: names(&["n2"]) });
         let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, 9, cut)]);
         nemesis.advance(0);
         assert!(lost(&mut nemesis, 0, 1) && !lost(&mut nemesis, 1, 0));
@@ -474,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_fate_of_a_message_depends_on_no_other() {
-        let loss = || vec![fault(0, 0, 9, FaultKind::Loss { probability: 0.5 })];
+        let loss = || vec![fault(0, 0, 9, FaultKind::Loss(Loss { probability: 0.5 }))];
         let (mut one, mut two) = (Nemesis::new(&nodes(), &loss()), Nemesis::new(&nodes(), &loss()));
         one.advance(0);
         two.advance(0);
@@ -488,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_fault_waits_for_its_event_and_finds_the_leader() {
-        let kill = FaultKind::Kill { nodes: names(&["leader"]) };
+        let kill = FaultKind::Kill(Kill { nodes: names(&["leader"]) });
         let begins = Moment::On { on: "elected".to_owned(), node: None, nth: 2, plus_ms: 5 };
         let mut nemesis = Nemesis::new(&nodes(), &[Fault { begins, ..fault(0, 0, 10, kill) }]);
         for (host, term, at) in [(2, 1, 100), (4, 2, 200)] {
@@ -496,9 +387,9 @@ mod tests {
             nemesis.observe(host, "elected", None, Some(term), at);
         }
         assert!(nemesis.advance(204).is_empty());
-        assert_eq!(nemesis.advance(205)[0], Deed::Stop { node: 4, power: false, fault: 0 });
+        assert_eq!(nemesis.advance(205)[0], ProcessAction::Stop { node: 4, power: false, fault: 0 });
         assert!(nemesis.is_down(4));
-        assert_eq!(nemesis.advance(215)[0], Deed::Start { node: 4 });
+        assert_eq!(nemesis.advance(215)[0], ProcessAction::Start { node: 4 });
     }
 
     #[test]
@@ -506,27 +397,27 @@ mod tests {
         let mut nemesis = Nemesis::new(&nodes(), &[]);
         nemesis.observe(1, "role", Some("primary"), Some(3), 0);
         nemesis.observe(2, "role", Some("primary"), Some(2), 0);
-        assert_eq!(nemesis.hosts(&names(&["primary"])), [1]);
+        assert_eq!(nemesis.cluster.hosts(&names(&["primary"])), [1]);
         // What a host says that is no node, or that has no epoch, hurts nobody.
         nemesis.observe(usize::MAX, "role", Some("primary"), None, 1);
-        assert_eq!(nemesis.hosts(&names(&["primary"])), [1]);
+        assert_eq!(nemesis.cluster.hosts(&names(&["primary"])), [1]);
         nemesis.observe(1, "stopped", None, None, 2);
-        assert!(nemesis.hosts(&names(&["primary"])).is_empty());
+        assert!(nemesis.cluster.hosts(&names(&["primary"])).is_empty());
     }
 
     #[test]
     fn a_node_that_two_faults_hold_down_begins_again_when_both_have_ended() {
-        let kill = |id, at, lasts| fault(id, at, lasts, FaultKind::Kill { nodes: names(&["n1"]) });
+        let kill = |id, at, lasts| fault(id, at, lasts, FaultKind::Kill(Kill { nodes: names(&["n1"]) }));
         let mut nemesis = Nemesis::new(&nodes(), &[kill(0, 0, 20), kill(1, 10, 20)]);
         nemesis.advance(0);
         nemesis.advance(10);
-        assert!(!nemesis.advance(20).contains(&Deed::Start { node: 0 }));
-        assert!(nemesis.advance(30).contains(&Deed::Start { node: 0 }));
+        assert!(!nemesis.advance(20).contains(&ProcessAction::Start { node: 0 }));
+        assert!(nemesis.advance(30).contains(&ProcessAction::Start { node: 0 }));
     }
 
     #[test]
     fn healing_a_majority_leaves_the_others_as_they_are() {
-        let cut = FaultKind::Partition { sides: vec![names(&["n1", "n2"]), names(&["n3", "n4", "n5"])] };
+        let cut = FaultKind::Partition(Partition { sides: vec![names(&["n1", "n2"]), names(&["n3", "n4", "n5"])] });
         let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, 1000, cut)]);
         nemesis.advance(0);
         nemesis.heal(&names(&["n2", "n3", "n4", "n5"]), 10);

@@ -12,6 +12,8 @@ use shakedown_systems::door::{ModeInfo, SystemInfo};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use crate::faults::FaultKind;
+
 /// The schema of a [`Plan`].
 pub const PLAN_SCHEMA: &str = "shakedown/plan/2";
 
@@ -119,98 +121,6 @@ pub enum Moment {
         /// Milliseconds after it.
         plus_ms: u64,
     },
-}
-
-/// What goes wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum FaultKind {
-    /// Nodes of different sides do not hear each other. Clients reach all. A node on no side hears everybody.
-    Partition {
-        /// The sides: nodes, or a role for whoever holds it. All others are the other side where there is but one.
-        sides: Vec<Vec<String>>,
-    },
-    /// What these nodes send does not reach those; what those send arrives.
-    OneWay {
-        /// Who is not heard.
-        from: Vec<String>,
-        /// By whom.
-        to: Vec<String>,
-    },
-    /// Every node hears a majority, but no two the same one: each hears its neighbours on a ring.
-    Ring {
-        /// The nodes in the order of the ring.
-        order: Vec<String>,
-    },
-    /// The process dies, and begins again at once. What it wrote is there.
-    Crash {
-        /// Whose.
-        nodes: Vec<String>,
-    },
-    /// The process dies, and begins again when the fault ends. What it wrote is there.
-    Kill {
-        /// Whose.
-        nodes: Vec<String>,
-    },
-    /// The power fails, and comes back when the fault ends. What was not synced is lost, and the last write may be torn.
-    PowerLoss {
-        /// Whose.
-        nodes: Vec<String>,
-    },
-    /// Messages are lost, each by itself.
-    Loss {
-        /// How likely: from 0 to 1.
-        probability: f64,
-    },
-    /// Messages take longer, each by itself, and overtake each other.
-    Delay {
-        /// How much longer at the most, in milliseconds.
-        at_most_ms: u64,
-    },
-}
-
-impl FaultKind {
-    /// All kinds, by name, with one line about each.
-    pub const ALL: [(&'static str, &'static str); 8] = [
-        ("partition", "nodes of different sides do not hear each other: halves, one node, the leader"),
-        ("one-way", "what some nodes send does not reach others; the way back is open"),
-        ("ring", "every node hears a majority, but no two the same one"),
-        ("crash", "processes die and begin again at once"),
-        ("kill", "processes die and stay down for a while"),
-        ("power-loss", "as kill; what was not synced is lost, the last write may be torn"),
-        ("loss", "messages are lost"),
-        ("delay", "messages are late and overtake each other"),
-    ];
-
-    /// The kind's name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            FaultKind::Partition { .. } => "partition",
-            FaultKind::OneWay { .. } => "one-way",
-            FaultKind::Ring { .. } => "ring",
-            FaultKind::Crash { .. } => "crash",
-            FaultKind::Kill { .. } => "kill",
-            FaultKind::PowerLoss { .. } => "power-loss",
-            FaultKind::Loss { .. } => "loss",
-            FaultKind::Delay { .. } => "delay",
-        }
-    }
-
-    /// The nodes and roles that it names.
-    pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.groups().into_iter().flatten()
-    }
-
-    /// The nodes that it names, in groups.
-    fn groups(&self) -> Vec<&[String]> {
-        match self {
-            FaultKind::Partition { sides } => sides.iter().map(Vec::as_slice).collect(),
-            FaultKind::OneWay { from, to } => vec![from, to],
-            FaultKind::Ring { order } => vec![order],
-            FaultKind::Crash { nodes } | FaultKind::Kill { nodes } | FaultKind::PowerLoss { nodes } => vec![nodes],
-            FaultKind::Loss { .. } | FaultKind::Delay { .. } => vec![],
-        }
-    }
 }
 
 /// Why a plan cannot be run.
@@ -431,33 +341,7 @@ impl Plan {
             }
         }
         let place = format!("{place}.fault");
-        for group in fault.fault.groups() {
-            if let Some(at) = (1..group.len()).find(|at| group[..*at].contains(&group[*at])) {
-                return Err(nonsense(place, format!("{} stands there twice", group[at])));
-            }
-        }
-        match &fault.fault {
-            FaultKind::Partition { sides } => {
-                let mut all: Vec<&String> = sides.iter().flatten().collect();
-                all.sort_unstable();
-                if all.windows(2).any(|pair| pair[0] == pair[1]) {
-                    return Err(nonsense(place, "a node stands on two sides".to_owned()));
-                }
-            }
-            FaultKind::Ring { order }
-                if order.len() != self.nodes.len() || order.iter().any(|name| !self.nodes.contains(name)) =>
-            {
-                return Err(nonsense(place, "expected every node once on the ring".to_owned()));
-            }
-            FaultKind::Loss { probability } if !(0.0..=1.0).contains(probability) => {
-                return Err(nonsense(place, format!("found probability {probability}, expected 0 to 1")));
-            }
-            FaultKind::Delay { at_most_ms } if *at_most_ms > 60_000 => {
-                return Err(nonsense(place, format!("found at_most_ms {at_most_ms}, expected at most 60000")));
-            }
-            _ => {}
-        }
-        Ok(())
+        fault.fault.check(&self.nodes).map_err(|problem| nonsense(place, problem))
     }
 
     fn names(&self, place: &str, names: &[String]) -> Result<(), PlanError> {
@@ -550,7 +434,7 @@ mod tests {
             (refused(|plan| plan.name = "../up".to_owned()), "name: found \"../up\""),
             (
                 refused(|plan| {
-                    let fault = FaultKind::Kill { nodes: vec!["n9".to_owned()] };
+                    let fault = FaultKind::Kill(crate::faults::Kill { nodes: vec!["n9".to_owned()] });
                     plan.faults = vec![Fault { id: 0, seed: 1, begins: Moment::At { at_ms: 1 }, lasts_ms: 1, fault }];
                 }),
                 "faults[0].fault: there is no node \"n9\"",

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::Seed;
 use crate::clients::{self, Phase, Shared, Task};
-use crate::nemesis::{Deed, Nemesis};
+use crate::nemesis::{Nemesis, ProcessAction};
 use crate::plan::{Plan, PlanError};
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
@@ -220,8 +220,8 @@ impl<E: Engine> Run<'_, E> {
         while !self.broken && self.step < *stop_ms && !self.all_done() {
             self.advance();
         }
-        let deeds = self.nemesis.heal(healed, self.step);
-        self.carry_out(deeds);
+        let actions = self.nemesis.heal(healed, self.step);
+        self.carry_out(actions);
         let mut phases = Phases { healed: self.step * MILLISECOND, ..Phases::default() };
         let mut quiet = None;
         // Operations that were under way get to their end first.
@@ -260,8 +260,8 @@ impl<E: Engine> Run<'_, E> {
     fn advance(&mut self) {
         self.recording.set_time(self.step * MILLISECOND);
         if self.shared.phase.get() != Phase::Setup {
-            let deeds = self.nemesis.advance(self.step);
-            self.carry_out(deeds);
+            let actions = self.nemesis.advance(self.step);
+            self.carry_out(actions);
         }
         match panic::catch_unwind(AssertUnwindSafe(|| self.engine.step())) {
             Ok(Ok(())) => {}
@@ -307,10 +307,10 @@ impl<E: Engine> Run<'_, E> {
         self.findings.push(Finding { name: "panic", claim: None, sentence: format!("the run broke off: {error}"), at });
     }
 
-    fn carry_out(&mut self, deeds: Vec<Deed>) {
-        for deed in deeds {
-            match deed {
-                Deed::Stop { node, power, fault } => {
+    fn carry_out(&mut self, actions: Vec<ProcessAction>) {
+        for action in actions {
+            match action {
+                ProcessAction::Stop { node, power, fault } => {
                     self.stop(node);
                     self.said(node, "stopped", Vec::new());
                     if power {
@@ -319,11 +319,11 @@ impl<E: Engine> Run<'_, E> {
                         self.said(node, "lost-power", vec![("bytes", Datum::Number(lost))]);
                     }
                 }
-                Deed::Start { node } => {
+                ProcessAction::Start { node } => {
                     self.engine.start(node);
                     self.said(node, "started", Vec::new());
                 }
-                Deed::Note { function, value } => self.shared.note(function, &value),
+                ProcessAction::Note { function, value } => self.shared.note(function, &value),
             }
         }
     }

@@ -1,12 +1,13 @@
 //! How a seed becomes a plan.
 
 use rand::RngExt;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::IndexedRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use shakedown_systems::door::{ModeInfo, Recovery, SystemInfo};
 use shakedown_workloads::Workload;
 
 use crate::chance::Seed;
+use crate::faults::{Draw, Kill, OneWay, Partition, one_of};
 use crate::plan::{ClientPlan, Fault, FaultKind, Moment, PLAN_SCHEMA, Plan, Step};
 
 /// What is wanted of a run, apart from its seed.
@@ -156,7 +157,8 @@ impl Scenario {
     /// majority is healed, one that lasts for the others.
     fn faults(&self, nodes: &[String], healed: &[String], mode: &ModeInfo, seed: Seed) -> Vec<Fault> {
         let mut chance = seed.stream("faults");
-        let possible: Vec<&str> = self.faults.iter().copied().filter(|kind| nodes.len() >= least_nodes(kind)).collect();
+        let possible: Vec<&str> =
+            self.faults.iter().copied().filter(|kind| FaultKind::is_felt_by(kind, nodes.len())).collect();
         let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { possible } else { kinds };
         if kinds.is_empty() {
@@ -164,13 +166,14 @@ impl Scenario {
         }
         let count = chance.random_range(1..=6);
         let mut faults: Vec<Fault> = (0..count)
-            .map(|id| {
+            .filter_map(|id| {
                 let own = seed.below(&format!("fault/{id}"));
                 let mut chance = own.stream("what");
                 let kind = *kinds.choose(&mut chance).unwrap_or(&kinds[0]);
                 let begins = self.moment(mode, &mut chance);
-                let lasts_ms = if kind == "crash" { 0 } else { duration(&mut chance) };
-                Fault { id, seed: own.0, begins, lasts_ms, fault: draw(kind, nodes, mode.roles, &mut chance) }
+                let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { duration(&mut chance) };
+                let fault = FaultKind::draw(kind, Draw::new(nodes, mode.roles, &mut chance))?;
+                Some(Fault { id, seed: own.0, begins, lasts_ms, fault })
             })
             .collect();
         let others: Vec<String> = nodes.iter().filter(|node| !healed.contains(node)).cloned().collect();
@@ -179,10 +182,10 @@ impl Scenario {
             let mut chance = own.stream("what");
             let begins = Moment::At { at_ms: chance.random_range(self.stop_ms / 2..=self.stop_ms * 3 / 4) };
             let fault = match chance.random_range(0..4) {
-                0 => FaultKind::Partition { sides: vec![others, healed.to_vec()] },
-                1 => FaultKind::OneWay { from: others, to: healed.to_vec() },
-                2 => FaultKind::OneWay { from: healed.to_vec(), to: others },
-                _ => FaultKind::Kill { nodes: others },
+                0 => FaultKind::Partition(Partition { sides: vec![others, healed.to_vec()] }),
+                1 => FaultKind::OneWay(OneWay { from: others, to: healed.to_vec() }),
+                2 => FaultKind::OneWay(OneWay { from: healed.to_vec(), to: others }),
+                _ => FaultKind::Kill(Kill { nodes: others }),
             };
             if self.faults.contains(&fault.name()) {
                 faults.push(Fault { id: count, seed: own.0, begins, lasts_ms: LASTING_MS, fault });
@@ -231,71 +234,6 @@ fn healed(nodes: &[String], recovery: Recovery, chance: &mut Xoshiro256PlusPlus)
 fn duration(chance: &mut Xoshiro256PlusPlus) -> u64 {
     let exponent = chance.random_range((80f64).ln()..(2_000f64).ln());
     exponent.exp() as u64
-}
-
-/// One of the names that a system gives; of a single one nothing is drawn.
-fn one_of(names: &[&str], chance: &mut Xoshiro256PlusPlus) -> String {
-    let at = if names.len() > 1 { chance.random_range(0..names.len()) } else { 0 };
-    names[at].to_owned()
-}
-
-/// How many nodes a kind of fault needs to do anything.
-fn least_nodes(kind: &str) -> usize {
-    match kind {
-        "partition" | "one-way" => 2,
-        "ring" => 3,
-        _ => 1,
-    }
-}
-
-fn draw(kind: &str, nodes: &[String], roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> FaultKind {
-    let mut shuffled = nodes.to_vec();
-    shuffled.shuffle(chance);
-    match kind {
-        "partition" => FaultKind::Partition { sides: sides(shuffled, roles, chance) },
-        "one-way" => {
-            let cut = chance.random_range(1..nodes.len().max(2));
-            let to = shuffled.split_off(cut.min(shuffled.len()));
-            match chance.random_range(roleless(roles, 2)..3) {
-                0 => FaultKind::OneWay { from: vec![one_of(roles, chance)], to: nodes.to_vec() },
-                1 => FaultKind::OneWay { from: nodes.to_vec(), to: vec![one_of(roles, chance)] },
-                _ => FaultKind::OneWay { from: shuffled, to },
-            }
-        }
-        "ring" => FaultKind::Ring { order: shuffled },
-        "crash" => FaultKind::Crash { nodes: victims(shuffled, roles, chance) },
-        "kill" => FaultKind::Kill { nodes: victims(shuffled, roles, chance) },
-        "power-loss" => FaultKind::PowerLoss { nodes: victims(shuffled, roles, chance) },
-        "loss" => FaultKind::Loss { probability: f64::from(chance.random_range(2..=30)) / 100.0 },
-        _ => FaultKind::Delay { at_most_ms: *[10, 40, 120, 300].choose(chance).unwrap_or(&40) },
-    }
-}
-
-/// The first of the choices that needs no role: of a system that has none, nothing is aimed at one.
-fn roleless(roles: &[&str], first: u32) -> u32 {
-    if roles.is_empty() { first } else { 0 }
-}
-
-/// Halves, one node alone, or the holder of a role alone.
-fn sides(shuffled: Vec<String>, roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> Vec<Vec<String>> {
-    let small = match chance.random_range(roleless(roles, 1)..3) {
-        0 => return vec![vec![one_of(roles, chance)]],
-        1 => 1,
-        _ => shuffled.len() / 2,
-    };
-    let (one, other) = shuffled.split_at(small.min(shuffled.len()));
-    vec![one.to_vec(), other.to_vec()]
-}
-
-/// The holder of a role, one node, some, or all.
-fn victims(shuffled: Vec<String>, roles: &[&str], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
-    let some = match chance.random_range(roleless(roles, 1)..4) {
-        0 => return vec![one_of(roles, chance)],
-        1 => 1,
-        2 => chance.random_range(1..=shuffled.len()),
-        _ => shuffled.len(),
-    };
-    shuffled[..some].to_vec()
 }
 
 #[cfg(test)]

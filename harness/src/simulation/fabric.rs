@@ -123,6 +123,7 @@ const RETRANSMISSION_MS: u64 = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::Loss;
     use crate::nemesis::Nemesis;
     use crate::plan::{Fault, FaultKind, Moment};
 
@@ -132,7 +133,7 @@ mod tests {
             seed: 1,
             begins: Moment::At { at_ms: 0 },
             lasts_ms: 1000,
-            fault: FaultKind::Loss { probability },
+            fault: FaultKind::Loss(Loss { probability }),
         };
         let mut nemesis = Nemesis::new(&["n1".to_owned(), "n2".to_owned()], &[fault]);
         nemesis.advance(0);
