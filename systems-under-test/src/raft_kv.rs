@@ -1,24 +1,22 @@
 //! A replicated key-value store over Raft (Ongaro & Ousterhout 2014; Ongaro's thesis 2014).
 //!
 //! ```text
-//!   client ──Request──► node ──► server ──► raft      consensus: elections, replication, commitment
+//!   client ──Request──► node ──► server ──► raft      consensus, which knows nothing of keys (crate::raft)
 //!                        │         │    └──► machine  keys, values, sessions
 //!                        │         └── who waits for what; reads
 //!                        ├──► storage ──► disk        term, vote and log, synced before any answer relies on them
 //!                        └──► datagrams to its peers
 //! ```
 //!
-//! `raft`, `server` and `machine` are pure: a test drives them by hand. `node` is the thin driver. All writes go through the log;
+//! [`raft`](crate::raft), `server` and `machine` are pure: a test drives them by hand. `node` is the thin driver. All writes go through the log;
 //! the modes differ in how reads are answered.
 
 pub mod client;
 pub mod defects;
 pub mod invariants;
-pub mod log;
 pub mod machine;
 pub mod message;
 pub mod node;
-pub mod raft;
 pub mod server;
 pub mod storage;
 

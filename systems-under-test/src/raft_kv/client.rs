@@ -6,8 +6,9 @@ use std::time::Duration;
 use shakedown_workloads::{Invoke, Kv, Outcome, kv::Operation};
 
 use crate::door::{self, Address, Socket};
+use crate::raft::NodeId;
 
-use super::message::{Answer, NodeId, Packet, Reply, Request};
+use super::message::{Answer, Packet, Reply, Request};
 use super::{PORT, ReadMode};
 
 /// How long to wait for one node's answer.

@@ -1,6 +1,7 @@
 //! The bugs that can be planted. One flag, one branch each.
 
 use crate::door::{Defect, DefectInfo};
+use crate::raft;
 
 macro_rules! defects {
     ($($variant:ident = $name:literal in $mode:literal, $difficulty:literal: $wrong:literal ($source:literal);)*) => {
@@ -38,6 +39,18 @@ defects! {
         "the name of a new log segment is not synced" ("etcd#6368");
     AppendAfterTorn = "append-after-torn" in "log", 3:
         "recovery stops at a torn record, then appends behind it" ("pmcfadin/cqlite#1418");
+}
+
+impl Bug {
+    /// The same bug as consensus knows it, if it is one of consensus.
+    pub fn in_raft(self) -> Option<raft::Bug> {
+        match self {
+            Bug::VoteIgnoresLog => Some(raft::Bug::VoteIgnoresLog),
+            Bug::VotesCountedTwice => Some(raft::Bug::VotesCountedTwice),
+            Bug::CommitPastVerified => Some(raft::Bug::CommitPastVerified),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub struct Machine {
 }
 
 /// What an entry did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// What the client is to be told; `None` for an operation that its client has given up (a later one was applied already).
     pub answer: Option<Answer>,
@@ -38,9 +38,7 @@ impl Machine {
 
     /// Applies an entry of the log (thesis §6.3: a session's operation is applied once, and its answer kept).
     pub fn apply(&mut self, command: &Command) -> Applied {
-        let Command::Client { session, sequence, operation } = command else {
-            return Applied { answer: None, change: None, repeated: false };
-        };
+        let Command { session, sequence, operation } = command;
         if let Some((last, answer)) = self.sessions.get(session)
             && last >= sequence
             && !self.without_sessions
@@ -73,7 +71,7 @@ mod tests {
     use super::*;
 
     fn write(session: u64, sequence: u64, value: i64) -> Command {
-        Command::Client { session, sequence, operation: Operation::Write { key: 1, value } }
+        Command { session, sequence, operation: Operation::Write { key: 1, value } }
     }
 
     #[test]
@@ -98,7 +96,7 @@ mod tests {
     #[test]
     fn cas_changes_what_it_expects_and_nothing_else() {
         let mut machine = Machine::new(false);
-        let cas = |sequence, expected, new| Command::Client {
+        let cas = |sequence, expected, new| Command {
             session: 1,
             sequence,
             operation: Operation::Cas { key: 1, expected, new },

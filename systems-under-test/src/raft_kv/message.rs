@@ -3,110 +3,24 @@
 use serde::{Deserialize, Serialize};
 use shakedown_workloads::kv::Operation;
 
-/// A node, by its place in the cluster, from 0.
-pub type NodeId = u8;
+use crate::raft::{self, NodeId, Term};
 
-/// A leader's period of office. 0 is before the first.
-pub type Term = u64;
-
-/// A place in the log, from 1. 0 is before the first.
-pub type Index = u64;
-
-/// What a log holds.
+/// What an entry does to the state machine: a client's operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The term of the leader that took it up.
-    pub term: Term,
-    /// What it does.
-    pub command: Command,
+pub struct Command {
+    /// Whose.
+    pub session: u64,
+    /// Which of that client's; a retry has the same number (thesis §6.3).
+    pub sequence: u64,
+    /// What.
+    pub operation: Operation,
 }
 
-/// What an entry does to the state machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
-    /// Nothing: a new leader begins its term with it, so that it can commit what came before (thesis §6.4).
-    Noop,
-    /// A client's operation.
-    Client {
-        /// Whose.
-        session: u64,
-        /// Which of that client's; a retry has the same number (thesis §6.3).
-        sequence: u64,
-        /// What.
-        operation: Operation,
-    },
-}
+/// An entry of the store's log.
+pub type Entry = raft::Entry<Command>;
 
-/// What one node says to another (figure 2 of the paper).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// The sender's term.
-    pub term: Term,
-    /// What it says.
-    pub body: Body,
-}
-
-/// The body of a [`Message`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Body {
-    /// A node asks whether it would be voted for, before it calls for an election (thesis §9.6).
-    AskPreVote {
-        /// The term in which it would stand.
-        proposed: Term,
-        /// The end of its log.
-        last_index: Index,
-        /// The term of the entry there.
-        last_term: Term,
-    },
-    /// The answer.
-    PreVote {
-        /// The term that was proposed.
-        proposed: Term,
-        /// Whether it is a yes.
-        granted: bool,
-    },
-    /// A candidate asks for a vote.
-    RequestVote {
-        /// The end of its log.
-        last_index: Index,
-        /// The term of the entry there.
-        last_term: Term,
-    },
-    /// The answer.
-    Vote {
-        /// Whether it is a yes.
-        granted: bool,
-    },
-    /// A leader's heartbeat, with or without entries.
-    Append {
-        /// The place before the entries.
-        previous_index: Index,
-        /// The term of the entry there.
-        previous_term: Term,
-        /// What comes behind it.
-        entries: Vec<Entry>,
-        /// How far the leader has committed.
-        commit: Index,
-        /// Which round of heartbeats this belongs to.
-        round: u64,
-    },
-    /// The answer: the logs agree up to here.
-    Matched {
-        /// The last place at which they are known to agree.
-        index: Index,
-        /// The round of the heartbeat that is answered.
-        round: u64,
-    },
-    /// The answer: the logs do not agree before the entries (§5.3, the fast way back).
-    Conflict {
-        /// The term of the follower's entry at that place, if it has one.
-        term: Option<Term>,
-        /// The follower's first entry of that term; or the place behind its log.
-        first: Index,
-        /// The round of the heartbeat that is answered.
-        round: u64,
-    },
-}
+/// What one node of the store says to another.
+pub type Message = raft::Message<Command>;
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

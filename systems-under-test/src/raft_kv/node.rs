@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::door::{Address, Failure, Node, Socket};
+use crate::raft::{self, Index, NodeId, Term};
 
 use super::defects::Bug;
-use super::message::{Index, NodeId, Packet, Term};
-use super::raft;
+use super::message::Packet;
 use super::server::{Event, Output, Server};
 use super::storage::{Record, Storage};
 use super::{PORT, ReadMode};

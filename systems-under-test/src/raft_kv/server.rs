@@ -6,19 +6,18 @@ use std::time::Duration;
 use shakedown_workloads::kv::Operation;
 
 use crate::door::Address;
+use crate::raft::{self, HardState, Index, Log, NodeId, Raft, Term};
 
 use super::ReadMode;
 use super::defects::Bug;
-use super::log::Log;
 use super::machine::Machine;
-use super::message::{Answer, Command, Entry, Index, Message, NodeId, Reply, Request, Term};
-use super::raft::{self, HardState, Raft};
+use super::message::{Answer, Command, Entry, Message, Reply, Request};
 
 /// What a step asks the driver to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// What consensus asks for.
-    Raft(raft::Output),
+    Raft(raft::Output<Command>),
     /// Tell a client, after all that was written is durable.
     Reply(Address, Reply),
     /// Tell the observers.
@@ -42,7 +41,7 @@ pub enum Event {
 
 /// A node.
 pub struct Server {
-    raft: Raft,
+    raft: Raft<Command>,
     machine: Machine,
     applied: Index,
     me: NodeId,
@@ -62,12 +61,12 @@ impl Server {
         (me, nodes): (NodeId, u8),
         reads: ReadMode,
         bug: Option<Bug>,
-        (state, log): (HardState, Log),
+        (state, log): (HardState, Log<Command>),
         now: Duration,
         chance: u64,
     ) -> Server {
         Server {
-            raft: Raft::new(me, nodes, state, log, bug, now, chance),
+            raft: Raft::new(me, nodes, state, log, bug.and_then(Bug::in_raft), now, chance),
             machine: Machine::new(bug == Some(Bug::NoClientSessions)),
             applied: 0,
             me,
@@ -80,7 +79,7 @@ impl Server {
     }
 
     /// The node's part in consensus.
-    pub fn raft(&self) -> &Raft {
+    pub fn raft(&self) -> &Raft<Command> {
         &self.raft
     }
 
@@ -100,8 +99,7 @@ impl Server {
                 ReadMode::Follower => return self.read_locally(from, &request, key, out),
             }
         }
-        let command =
-            Command::Client { session: request.session, sequence: request.sequence, operation: request.operation };
+        let command = Command { session: request.session, sequence: request.sequence, operation: request.operation };
         let mut place = None;
         self.with_raft(out, |raft, out| place = raft.propose(command, out));
         match place {
@@ -134,7 +132,11 @@ impl Server {
         self.settle(out);
     }
 
-    fn with_raft(&mut self, out: &mut Vec<Output>, step: impl FnOnce(&mut Raft, &mut Vec<raft::Output>)) {
+    fn with_raft(
+        &mut self,
+        out: &mut Vec<Output>,
+        step: impl FnOnce(&mut Raft<Command>, &mut Vec<raft::Output<Command>>),
+    ) {
         let mut from_raft = Vec::new();
         step(&mut self.raft, &mut from_raft);
         out.extend(from_raft.into_iter().map(Output::Raft));
@@ -145,7 +147,8 @@ impl Server {
             let index = self.applied + 1;
             let Some(entry) = self.raft.log().get(index) else { break };
             let (term, digest) = (entry.term, digest(entry));
-            let applied = self.machine.apply(&entry.command);
+            // What a leader begins its term with changes nothing.
+            let applied = entry.command.as_ref().map(|command| self.machine.apply(command)).unwrap_or_default();
             self.applied = index;
             if applied.repeated {
                 out.push(Output::Tell(Event::AnsweredFromSession));

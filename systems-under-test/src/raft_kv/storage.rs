@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::door::Disk;
+use crate::raft::{HardState, Index, Log, NodeId, Term};
 
 use super::defects::Bug;
-use super::log::Log;
-use super::message::{Entry, Index, NodeId, Term};
-use super::raft::HardState;
+use super::message::{Command, Entry};
 
 /// A segment is closed when it is longer than this, in bytes.
 const SEGMENT: u64 = 4 * 1024;
@@ -56,7 +55,7 @@ pub struct Found {
     /// Term and vote.
     pub state: HardState,
     /// The log.
-    pub log: Log,
+    pub log: Log<Command>,
     /// How many bytes of a torn record were at the end.
     pub torn: u64,
 }
@@ -216,7 +215,6 @@ fn is_followed(damaged: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::Command;
     use super::*;
     use proptest::prelude::*;
 
@@ -226,7 +224,7 @@ mod tests {
             .map(|&term| match term % 3 {
                 0 => Record::State(term, Some((term % 5) as u8)),
                 1 => Record::Truncate(term),
-                _ => Record::Entry(Entry { term, command: Command::Noop }),
+                _ => Record::Entry(Entry { term, command: None }),
             })
             .collect()
     }

@@ -1,16 +1,22 @@
 //! The replicated log, as it stands in memory.
 
-use super::message::{Entry, Index, Term};
+use super::{Entry, Index, Term};
 
 /// Entries from place 1 on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Log {
-    entries: Vec<Entry>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log<C> {
+    entries: Vec<Entry<C>>,
 }
 
-impl Log {
+impl<C> Default for Log<C> {
+    fn default() -> Log<C> {
+        Log { entries: Vec::new() }
+    }
+}
+
+impl<C> Log<C> {
     /// A log that was read from disk.
-    pub fn of(entries: Vec<Entry>) -> Log {
+    pub fn of(entries: Vec<Entry<C>>) -> Log<C> {
         Log { entries }
     }
 
@@ -30,18 +36,18 @@ impl Log {
     }
 
     /// The entry at a place.
-    pub fn get(&self, index: Index) -> Option<&Entry> {
+    pub fn get(&self, index: Index) -> Option<&Entry<C>> {
         self.entries.get(usize::try_from(index).ok()?.checked_sub(1)?)
     }
 
     /// Up to `most` entries from a place on.
-    pub fn from(&self, index: Index, most: usize) -> &[Entry] {
+    pub fn from(&self, index: Index, most: usize) -> &[Entry<C>] {
         let from = (index.max(1) as usize - 1).min(self.entries.len());
         &self.entries[from..(from + most).min(self.entries.len())]
     }
 
     /// Puts an entry behind the end, and gives its place.
-    pub fn push(&mut self, entry: Entry) -> Index {
+    pub fn push(&mut self, entry: Entry<C>) -> Index {
         self.entries.push(entry);
         self.last_index()
     }
@@ -69,11 +75,10 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::Command;
     use super::*;
 
-    fn log(terms: &[Term]) -> Log {
-        Log::of(terms.iter().map(|&term| Entry { term, command: Command::Noop }).collect())
+    fn log(terms: &[Term]) -> Log<()> {
+        Log::of(terms.iter().map(|&term| Entry { term, command: None }).collect())
     }
 
     #[test]
@@ -83,7 +88,7 @@ mod tests {
         assert_eq!((log.term_at(0), log.term_at(1), log.term_at(3), log.term_at(4)), (Some(0), Some(1), Some(2), None));
         assert_eq!(log.from(2, 10).len(), 2);
         assert_eq!(log.from(4, 10).len(), 0);
-        assert_eq!(Log::default().last_term(), 0);
+        assert_eq!(Log::<()>::default().last_term(), 0);
     }
 
     #[test]
