@@ -9,7 +9,7 @@ use shakedown_checkers::invariants::atomic_commitment::{self, Event};
 use shakedown_checkers::invariants::{self, Invariant, Options, saga};
 
 #[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../tests/invariants/histories.rs"]
+#[path = "../tests/all/invariants/histories.rs"]
 mod histories;
 
 use histories::{Chance, list, number, sequence};

@@ -15,7 +15,7 @@
 #[path = "../tests/definition/mod.rs"]
 mod definition;
 mod register;
-#[path = "../tests/registers/mod.rs"]
+#[path = "../tests/all/registers/mod.rs"]
 mod registers;
 
 use std::collections::BTreeMap;

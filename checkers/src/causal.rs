@@ -22,6 +22,7 @@ mod choices;
 mod clocks;
 mod compile;
 mod conflict;
+mod conflicts;
 mod explain;
 mod follows;
 mod found;
@@ -35,6 +36,7 @@ mod saturation;
 mod schedule;
 mod sequential;
 mod sessions;
+mod stopped;
 mod writers;
 
 use crate::History;

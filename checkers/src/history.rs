@@ -32,6 +32,7 @@ mod json;
 mod log;
 mod merge;
 mod notation;
+mod origin;
 mod packed;
 mod pieces;
 mod read;
@@ -43,8 +44,9 @@ mod write;
 pub use build::{BrokenRule, Event, EventType, HistoryBuilder, Process};
 pub use error::{Limit, Place, ReadError};
 pub use interner::Interner;
+pub use origin::ReadOptions;
 pub use packed::{Item, Items, List};
-pub use read::{Format, ReadOptions, read, read_file, read_file_with, read_with};
+pub use read::{Format, read, read_file, read_file_with, read_with};
 pub use value::Value;
 pub use write::write_json_lines;
 

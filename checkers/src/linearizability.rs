@@ -23,6 +23,7 @@
 //! few operations overlap, and exponential in the number of overlapping ones at worst; a [`Budget`] bounds it.
 
 mod automaton;
+mod case;
 mod containers;
 #[cfg(test)]
 #[path = "../tests/definition/mod.rs"]
@@ -54,8 +55,9 @@ use crate::model::{
 use crate::verdict::{Anomaly, Budget, Undecided, Verdict};
 
 use automaton::Automaton;
+use case::Case;
 use containers::Containers;
-use explain::{Case, Suspects};
+use explain::Suspects;
 use memoised::Modelled;
 use object::Object;
 use registers::Registers;

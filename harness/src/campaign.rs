@@ -1,15 +1,15 @@
 //! Many runs: on all cores, in an order that does not depend on how many there are.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use shakedown_results::directory::{self, Run, WriteError};
+use shakedown_results::directory::WriteError;
 use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, Word};
 
-use crate::catalogue::{JudgedRun, Pairing, plan_text};
+use crate::catalogue::{JudgedRun, Pairing};
 use crate::determinism::Recorded;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
@@ -136,8 +136,8 @@ impl Campaign<'_> {
         let mut unwritten = None;
         if let Some(out) = self.out.filter(|_| keep) {
             let folder = out.join(&judged.record.run);
-            settle(&mut judged.record, &folder, (self.replay)(&folder));
-            unwritten = write(out, &judged).err();
+            judged.settle(&folder, (self.replay)(&folder));
+            unwritten = judged.write(out).err();
             if unwritten.is_some() {
                 judged.record.directory = None;
             }
@@ -150,21 +150,6 @@ impl Campaign<'_> {
 /// How this program runs again what is kept in a directory.
 pub fn replay(folder: &Path) -> String {
     format!("shakedown replay {}", folder.display())
-}
-
-/// Says where a run is kept, and how it is repeated.
-pub fn settle(record: &mut RunRecord, folder: &Path, replay: String) {
-    record.replay = replay;
-    record.directory = Some(folder.display().to_string());
-}
-
-/// Writes a run's directory.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write(out: &Path, judged: &JudgedRun) -> Result<PathBuf, WriteError> {
-    let JudgedRun { plan, record, happened } = judged;
-    directory::write(out, &Run { record, history: &happened.history, trace: &judged.trace(), plan: &plan_text(plan) })
 }
 
 /// What groups failing runs: where, and what.

@@ -1,9 +1,11 @@
 //! Everything that has a name on the command line, each list in one place.
 
 use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shakedown_checkers::Claim;
+use shakedown_results::directory::{self, Run, WriteError};
 use shakedown_results::{RunRecord, TraceLine, terminal};
 use shakedown_systems::RaftKv;
 use shakedown_systems::door::{Family, System, SystemInfo};
@@ -54,6 +56,22 @@ impl JudgedRun {
     /// What a person reads of a run that failed. `program` is how this program is called.
     pub fn block(&self, program: &str) -> String {
         terminal::failure(&self.record, Some((&self.happened.history, &self.trace())), program)
+    }
+
+    /// Says where the run is kept, and how it is repeated.
+    pub fn settle(&mut self, folder: &Path, replay: String) {
+        self.record.replay = replay;
+        self.record.directory = Some(folder.display().to_string());
+    }
+
+    /// Writes the run's directory.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, out: &Path) -> Result<PathBuf, WriteError> {
+        let JudgedRun { plan, record, happened } = self;
+        let plan = plan_text(plan);
+        directory::write(out, &Run { record, history: &happened.history, trace: &self.trace(), plan: &plan })
     }
 
     /// What nodes and clients said, as the trace's file holds it.

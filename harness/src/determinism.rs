@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use shakedown_checkers::history::write_json_lines;
 use shakedown_results::TraceLine;
 
-use crate::campaign;
 use crate::catalogue::{JudgedRun, Pairing, plan_text};
 use crate::plan::{Plan, PlanError};
 
@@ -129,7 +128,7 @@ pub enum DiagnosisError {
 pub fn run_for_another(pairing: &dyn Pairing, plan: Plan, out: &Path) -> Result<(), DiagnosisError> {
     let judged = pairing.run(plan)?;
     fs::create_dir_all(out)?;
-    campaign::write(out, &judged).map_err(io::Error::other)?;
+    judged.write(out).map_err(io::Error::other)?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use shakedown_results::{RunRecord, Word, directory};
 use shakedown_systems::door::System;
 use shakedown_workloads::{Invoke, Workload};
 
-use crate::campaign::{self, Campaign, Job};
+use crate::campaign::{Campaign, Job};
 use crate::catalogue::{JudgedRun, Pairing, pair_of};
 use crate::determinism::{self, Recorded};
 use crate::plan::{FaultKind, Plan, nonsense, offered};
@@ -373,7 +373,7 @@ impl Running<'_> {
             self.keep(&mut judged, &self.out)?;
         } else {
             let recorded = Recorded::read(folder).map_err(told)?;
-            campaign::settle(&mut judged.record, folder, self.again(folder));
+            judged.settle(folder, self.again(folder));
             note = match recorded.differs_from(&Recorded::of(&judged)) {
                 Some(differs) => format!("replayed: DIFFERS from the recorded run: {differs}\n"),
                 None => "replayed: the same as the recorded run, event by event\n".to_owned(),
@@ -387,8 +387,8 @@ impl Running<'_> {
 
     fn keep(&self, judged: &mut JudgedRun, out: &Path) -> Result<(), TestFailure> {
         let folder = out.join(&judged.record.run);
-        campaign::settle(&mut judged.record, &folder, self.again(&folder));
-        campaign::write(out, judged).map(|_| ()).map_err(told)
+        judged.settle(&folder, self.again(&folder));
+        judged.write(out).map(|_| ()).map_err(told)
     }
 
     fn diagnose(&self, seed: u64) -> Result<(), TestFailure> {

@@ -10,6 +10,7 @@
 use super::limits::{Limits, Over};
 use super::order::Relation;
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 
 /// The clocks of those nodes that something still to come reads from; they include the node itself.
 pub(super) struct Clocks {
@@ -54,20 +55,6 @@ impl Clocks {
 pub(super) fn join(clock: &mut [Node], other: &[Node]) {
     for (mine, theirs) in clock.iter_mut().zip(other) {
         *mine = (*mine).max(*theirs);
-    }
-}
-
-/// Why a walk along an order did not come to its end.
-#[derive(Clone, Debug)]
-pub(super) enum Stopped {
-    /// The order has this cycle.
-    Cycle(Vec<Node>),
-    Over(Over),
-}
-
-impl From<Over> for Stopped {
-    fn from(over: Over) -> Stopped {
-        Stopped::Over(over)
     }
 }
 

@@ -14,7 +14,7 @@
 use rustc_hash::FxHashMap;
 
 use super::accesses::{Access, Accesses, Kind};
-use super::happened::{Choice, Happening};
+use super::happened::{Choice, Happening, Reads};
 use super::limits::{Limits, Over};
 use super::sessions::{NONE, Read};
 use super::writers::{Writers, Written};
@@ -55,19 +55,6 @@ pub(super) fn compile(
     let (reads, direct) = read;
     let keys = accesses.keys.clone();
     Ok(Ok(Compiled { happening: Happening::of(history, accesses, reads), direct, keys }))
-}
-
-/// The reads of all rows.
-#[derive(Default)]
-pub(super) struct Reads {
-    /// Where those of each row begin, and of all the end.
-    pub starts: Vec<u32>,
-    /// The key, and the row that wrote, or [`NONE`].
-    pub all: Vec<Read>,
-    /// Those of `all` that may have seen several, in their order.
-    pub choices: Vec<Choice>,
-    /// What choices are made from, each in the order of time.
-    pub lists: Vec<Vec<u32>>,
 }
 
 /// What a read turned out to show.

@@ -15,11 +15,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::clocks::{self, Stopped, join};
+use super::clocks::{self, join};
 use super::conflict::{broken_reads, cyclic_co};
 use super::found::{Found, Step, Why, causal_path};
 use super::limits::{Limits, Over};
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 
 /// So many questions are answered in one walk.
 const BATCH: usize = 4 << 20;

@@ -26,13 +26,13 @@
 
 use rustc_hash::FxHashMap;
 
-use super::clocks::Stopped;
-use super::conflict::newest;
+use super::conflicts::newest;
 use super::follows;
 use super::found::{self, Found, Inference, Inferences, Step, Why};
 use super::limits::{Limits, Over, Pace};
 use super::order::{Edges, Reason, Relation};
 use super::sessions::{NONE, Node, Read, Sessions};
+use super::stopped::Stopped;
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

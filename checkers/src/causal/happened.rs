@@ -12,10 +12,22 @@
 use rustc_hash::FxHashMap;
 
 use super::accesses::{Accesses, Kind};
-use super::compile::Reads;
-use super::sessions::{Draft, NONE, Node, Sessions};
+use super::sessions::{Draft, NONE, Node, Read, Sessions};
 use crate::History;
 use crate::history::{Operation, OperationId, Outcome};
+
+/// The reads of all rows.
+#[derive(Default)]
+pub(super) struct Reads {
+    /// Where those of each row begin, and of all the end.
+    pub starts: Vec<u32>,
+    /// The key, and the row that wrote, or [`NONE`].
+    pub all: Vec<Read>,
+    /// Those of `all` that may have seen several, in their order.
+    pub choices: Vec<Choice>,
+    /// What choices are made from, each in the order of time.
+    pub lists: Vec<Vec<u32>>,
+}
 
 /// A read that may have seen several writes.
 #[derive(Clone, Copy, Debug)]

@@ -19,12 +19,13 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::clocks::{Stopped, join};
-use super::conflict::newest;
+use super::clocks::join;
+use super::conflicts::newest;
 use super::found::{self, Found, Inference, Inferences, Step, Why};
 use super::limits::{Limits, Over};
 use super::order::{Edges, Reason, Relation};
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 
 /// What the order of a process keeps to.
 #[derive(Clone, Copy, PartialEq, Eq)]

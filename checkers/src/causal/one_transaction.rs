@@ -13,12 +13,13 @@
 //!
 //! *Cost:* the square of the conflicts of each transaction, or one walk, whichever is less.
 
-use super::clocks::{self, Stopped};
-use super::conflict::{Conflict, each};
+use super::clocks;
+use super::conflicts::{Conflict, each};
 use super::found::{self, Found, Inference, Inferences, Step, Why};
 use super::limits::Limits;
 use super::order::{Edges, Relation};
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 
 /// So many questions are answered in one walk.
 const BATCH: usize = 4 << 20;

@@ -1,8 +1,8 @@
 //! What comes **before** what: process order, reads-from and inferred edges, and the walk that keeps to them.
 
-use super::clocks::Stopped;
 use super::limits::Over;
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 
 /// Why one node comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,12 +12,13 @@
 //!
 //! *Cost:* O(n · k · r) for n operations of k sessions and r sweeps, in practice a few; memory for one clock an operation.
 
-use super::clocks::{Stopped, join};
-use super::conflict::newest;
+use super::clocks::join;
+use super::conflicts::newest;
 use super::found::{self, Found, Inference, Inferences, Why};
 use super::limits::{Limits, Over};
 use super::order::{Edges, Relation};
 use super::sessions::{NONE, Node, Sessions};
+use super::stopped::Stopped;
 use crate::history::EventPosition;
 
 /// What is known of every order.

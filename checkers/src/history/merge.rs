@@ -10,8 +10,8 @@ use memchr::{memchr_iter, memrchr};
 use super::assemble::Assembly;
 use super::batch::Batch;
 use super::notation::{Notation, Problem, Progress, Stop};
+use super::origin::{Origin, ReadOptions};
 use super::pieces::{Behind, Piece};
-use super::read::{Origin, ReadOptions};
 use super::{History, Limit, Place, ReadError};
 
 /// The longest line, and the longest event in other formats, in bytes.

@@ -1,10 +1,8 @@
 //! Reading a history from a file or a stream: which format it is, and then that format's reader.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::Instant;
 
 use super::accesses::{Numbered, Ruled};
 use super::assemble::{Assembly, Peculiarity};
@@ -12,8 +10,9 @@ use super::compression::decompressed;
 use super::edn::Edn;
 use super::json::{JsonArray, JsonLines};
 use super::log::{self, LogLines};
+use super::origin::{Origin, ReadOptions};
 use super::pieces::Pieces;
-use super::{History, Limit, Place, ReadError, turns};
+use super::{History, Place, ReadError, turns};
 
 /// How a history is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,25 +32,6 @@ pub enum Format {
     NumberedAccesses,
     /// AWDIT's `test` text: `w 7 1`, with a line of `-` between transactions and of `=` between sessions.
     RuledAccesses,
-}
-
-/// What reading may take. The default is all processors, and as much memory and time as it needs.
-#[derive(Clone, Debug)]
-pub struct ReadOptions {
-    /// How many threads read at once; 1 is the calling thread alone, which is enough for a text of less than 1 MiB.
-    pub threads: usize,
-    /// How much memory the history may take, in bytes, estimated from its columns and values. Beside it, reading takes
-    /// some MiB a thread, and as much as the longest event.
-    pub max_bytes: Option<u64>,
-    /// When reading must be done. It is looked at after each piece of about 1 MiB.
-    pub deadline: Option<Instant>,
-}
-
-impl Default for ReadOptions {
-    fn default() -> ReadOptions {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        ReadOptions { threads, max_bytes: None, deadline: None }
-    }
 }
 
 /// Reads the history in a file; `-` is standard input. See [`read`].
@@ -125,7 +105,7 @@ pub(super) fn read_in_pieces(
         head.drain(..BYTE_ORDER_MARK.len());
     }
     let Some(format) = format_of(&head) else {
-        return Err(origin.unknown_format(&head));
+        return Err(unknown_format(origin, &head));
     };
     let pieces = Pieces::new(head, text, size);
     match format {
@@ -203,52 +183,22 @@ fn is_utf_16(head: &[u8]) -> bool {
     matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{' | b'[' | b'(', ..] | [b'{' | b'[' | b'(', 0, ..])
 }
 
-/// Where text comes from, to say it in errors.
-#[derive(Clone, Copy)]
-pub(super) struct Origin<'a> {
-    file: &'a str,
-}
-
-impl<'a> Origin<'a> {
-    pub(super) fn new(file: &'a str) -> Self {
-        Origin { file }
+/// What is said of a text that is in no format.
+fn unknown_format(origin: Origin<'_>, head: &[u8]) -> ReadError {
+    if is_utf_16(head) {
+        let problem = "found UTF-16: expected UTF-8 text (`iconv -f UTF-16 -t UTF-8` makes it from this)";
+        return origin.malformed(Place { line: 1, column: 1 }, problem);
     }
-
-    pub(super) fn malformed(self, place: Place, problem: impl fmt::Display) -> ReadError {
-        ReadError::Malformed { file: self.file.to_owned(), place, problem: problem.to_string() }
-    }
-
-    pub(super) fn broken_off(self, place: Place, bytes: u64, source: io::Error) -> ReadError {
-        match bytes {
-            0 => self.io(source),
-            _ => ReadError::BrokenOff { file: self.file.to_owned(), place, bytes, source },
-        }
-    }
-
-    pub(super) fn over_budget(self, what: Limit, events: u64, bytes: u64, place: Place) -> ReadError {
-        ReadError::OverBudget { file: self.file.to_owned(), what, events, bytes, place }
-    }
-
-    fn io(self, source: io::Error) -> ReadError {
-        ReadError::Io { file: self.file.to_owned(), source }
-    }
-
-    fn unknown_format(self, head: &[u8]) -> ReadError {
-        if is_utf_16(head) {
-            let problem = "found UTF-16: expected UTF-8 text (`iconv -f UTF-16 -t UTF-8` makes it from this)";
-            return self.malformed(Place { line: 1, column: 1 }, problem);
-        }
-        let Some(at) = head.iter().position(|byte| !byte.is_ascii_whitespace()) else {
-            let found = if head.len() < BLANK_HEAD { "nothing" } else { "nothing but 64 KiB of blank space" };
-            return self.malformed(Place { line: 1, column: 1 }, format_args!("found {found}: {EXPECTED}"));
-        };
-        let line_start = head[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = 1 + head[..at].iter().filter(|&&byte| byte == b'\n').count();
-        let end = head[at..].iter().position(u8::is_ascii_whitespace).map_or(head.len(), |length| at + length);
-        let found = &head[at..end.min(at + 20)];
-        let found = format_args!("found `{}`: {EXPECTED}", found.escape_ascii()).to_string();
-        self.malformed(Place { line, column: 1 + at - line_start }, found)
-    }
+    let Some(at) = head.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+        let found = if head.len() < BLANK_HEAD { "nothing" } else { "nothing but 64 KiB of blank space" };
+        return origin.malformed(Place { line: 1, column: 1 }, format_args!("found {found}: {EXPECTED}"));
+    };
+    let line_start = head[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+    let line = 1 + head[..at].iter().filter(|&&byte| byte == b'\n').count();
+    let end = head[at..].iter().position(u8::is_ascii_whitespace).map_or(head.len(), |length| at + length);
+    let found = &head[at..end.min(at + 20)];
+    let found = format_args!("found `{}`: {EXPECTED}", found.escape_ascii()).to_string();
+    origin.malformed(Place { line, column: 1 + at - line_start }, found)
 }
 
 #[cfg(test)]

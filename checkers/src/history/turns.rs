@@ -23,8 +23,8 @@ use super::assemble::Assembly;
 use super::batch::Batch;
 use super::merge::{Merge, Reading};
 use super::notation::Notation;
+use super::origin::{Origin, ReadOptions};
 use super::pieces::{Behind, Piece, Pieces};
-use super::read::{Origin, ReadOptions};
 use super::{History, ReadError};
 
 /// Reads a text in some notation.

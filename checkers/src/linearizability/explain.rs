@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use crate::History;
-use crate::history::{EventPosition, NEVER, Operation, OperationId, Outcome, ValueId};
+use crate::history::{EventPosition, NEVER, OperationId, Outcome};
 use crate::verdict::{Anomaly, Budget};
 
 use super::automaton::{Automaton, Call, Effect, State};
+use super::case::Case;
 use super::search::{Found, Searched, search};
 use super::{orders, sentence};
 
@@ -28,19 +28,6 @@ const TRIALS: u64 = 2_000_000;
 
 /// How many calls a trial over the whole history may have.
 const WHOLE: usize = 200_000;
-
-/// An object without a legal order.
-pub(super) struct Case<'a, A: ?Sized> {
-    pub history: &'a History,
-    pub key: Option<ValueId>,
-    /// Sorted by invocation.
-    pub calls: &'a [Call],
-    pub automaton: &'a mut A,
-    /// All operations that write a value, if the object is a register; those that failed too.
-    pub writers: &'a dyn Fn(State) -> Vec<OperationId>,
-    /// When to stop looking for fewer operations, and how much memory that may take.
-    pub budget: &'a Budget,
-}
 
 /// Calls that prove it, as far as is known before any trial.
 pub(super) enum Suspects {
@@ -59,17 +46,6 @@ pub(super) struct Suspicion {
 }
 
 impl<A: Automaton + ?Sized> Case<'_, A> {
-    /// What an operation does to a register, if the object is one.
-    pub fn effect(&self, id: OperationId) -> Option<Effect> {
-        let at = self.calls.binary_search_by_key(&id, |call| call.operation).ok()?;
-        self.automaton.effect(self.calls[at].class)
-    }
-
-    /// An operation of the history.
-    pub fn operation(&self, id: OperationId) -> Operation<'_> {
-        self.history.operation(id)
-    }
-
     /// Explains why there is no legal order.
     pub fn explain(mut self, suspects: Suspects) -> Anomaly {
         // Those of the search that found no order.

@@ -5,7 +5,8 @@ use crate::history::{NEVER, OperationId};
 use crate::verdict::{Anomaly, Budget, Zone};
 
 use super::automaton::{Automaton, State};
-use super::explain::{Case, Suspects, Suspicion};
+use super::case::Case;
+use super::explain::{Suspects, Suspicion};
 use super::object::Object;
 use super::registers::{Register, Registers};
 use super::search::{Found, search};

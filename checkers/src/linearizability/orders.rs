@@ -4,7 +4,7 @@ use crate::history::{NEVER, OperationId};
 use crate::verdict::PartialOrder;
 
 use super::automaton::{Automaton, Call, Effect, State};
-use super::explain::Case;
+use super::case::Case;
 
 /// At most so many orders are told.
 const ORDERS: usize = 8;

@@ -5,7 +5,7 @@ use crate::history::{Operation, OperationId, Outcome, Value};
 use crate::verdict::Anomaly;
 
 use super::automaton::{Automaton, Effect};
-use super::explain::Case;
+use super::case::Case;
 
 /// Names the anomaly and says it in a sentence.
 pub(super) fn describe<A: Automaton + ?Sized>(

@@ -29,7 +29,8 @@ use crate::history::{EventPosition, NEVER, OperationId, Outcome, Value, ValueId}
 use crate::model::{DoesNotFit, StringKv};
 use crate::verdict::Budget;
 
-use super::explain::{Case, Suspects};
+use super::case::Case;
+use super::explain::Suspects;
 use super::object::Object;
 use super::search::{Found, search};
 use super::{Finding, Judge};

@@ -38,10 +38,10 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
         None => (None, None),
     };
     let folder = own.map_or_else(|| arguments.out.join(&judged.record.run), Path::to_owned);
-    campaign::settle(&mut judged.record, &folder, campaign::replay(&folder));
+    judged.settle(&folder, campaign::replay(&folder));
     if own.is_none() {
         let _root = directory::prepare(&arguments.out)?;
-        campaign::write(&arguments.out, &judged)?;
+        judged.write(&arguments.out)?;
     }
 
     let status = match judged.record.verdict {

@@ -6,6 +6,9 @@ use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
+use std::time::Instant;
+
+use super::super::Limit;
 use super::*;
 
 const EVENT: &str = "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n";

@@ -2,7 +2,7 @@
 //!
 //! `SHAKEDOWN_HISTORIES` tells how many histories a test tries; a failure prints the seed and the history.
 
-mod definition;
+use crate::definition;
 
 use definition::{Op, PERMITS, Shape, generate, history, is_linearizable, long};
 use shakedown_checkers::{Budget, ModelName, Outcome, Value, Verdict, linearizability};

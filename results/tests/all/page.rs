@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what is missing from a page fails its test")]
 
-mod fixtures;
+use crate::fixtures;
 
-use fixtures::Fixture;
+use crate::fixtures::Fixture;
 use serde_json::Value as Json;
 use shakedown_results::index::{Again, render_index};
 

@@ -4,8 +4,8 @@
 //! quiet moment, with values around it that nobody else writes. Without what was planted, the history is linearizable, which is checked
 //! too. `SHAKEDOWN_HISTORIES` tells how many histories there are of each kind and mixture.
 
-mod definition;
-mod registers;
+use crate::definition;
+use crate::registers;
 
 use definition::{Op, history};
 use registers::{Chance, Mixture, Simulation, simulate};

@@ -2,10 +2,8 @@
 //!
 //! `SHAKEDOWN_HISTORIES` tells how many histories a test tries; a failure prints the seed and the history.
 
-#[path = "transactions/definitions.rs"]
-mod definitions;
-#[path = "transactions/generate.rs"]
-mod generate;
+use crate::definitions;
+use crate::generate;
 
 use std::collections::{BTreeMap, BTreeSet};
 

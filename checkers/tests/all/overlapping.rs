@@ -4,8 +4,8 @@
 //! come back, equal values of different origin need more than a dozen operations to go wrong. `SHAKEDOWN_HISTORIES` tells how many
 //! histories a test tries; a failure prints the seed and the history.
 
-mod definition;
-mod registers;
+use crate::definition;
+use crate::registers;
 
 use definition::{Op, history};
 use registers::{Chance, Judgement, Mixture, judge, simulate, spoil};

@@ -2,8 +2,8 @@
 //!
 //! `SHAKEDOWN_HISTORIES` tells how many histories a test tries; a failure prints the seed.
 
-mod definition;
-mod registers;
+use crate::definition;
+use crate::registers;
 
 use definition::Op;
 use registers::{Chance, Mixture, Simulation, simulate, spoil};

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what is missing from a page fails its test")]
 
-mod fixtures;
+use crate::fixtures;
 
 use std::collections::BTreeSet;
 
-use fixtures::Fixture;
+use crate::fixtures::Fixture;
 use shakedown_results::{AnomalyRecord, letter};
 
 /// What stands between two texts, wherever they follow each other.

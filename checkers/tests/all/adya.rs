@@ -3,11 +3,8 @@
 //!
 //! `SHAKEDOWN_HISTORIES` tells how many histories a test tries.
 
-#[path = "transactions/definitions.rs"]
-mod definitions;
-#[path = "transactions/generate.rs"]
-#[allow(dead_code, reason = "only the other test asks what is told")]
-mod generate;
+use crate::definitions;
+use crate::generate;
 
 use std::collections::BTreeMap;
 

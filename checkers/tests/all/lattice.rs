@@ -3,10 +3,8 @@
 //! Over small random histories, and over the recorded ones of `../shared/corpora` where these are there. `SHAKEDOWN_HISTORIES` tells how many histories a test
 //! tries; a failure prints the seed or the file.
 
-mod definition;
-#[path = "transactions/generate.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod generate;
+use crate::definition;
+use crate::generate;
 
 use std::path::{Path, PathBuf};
 

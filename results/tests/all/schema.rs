@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "what is missing fails the test")]
 
-mod fixtures;
+use crate::fixtures;
 
 use serde_json::{Value as Json, json};
 use shakedown_results::{RuledOut, RunRecord};
 
-const SCHEMA: &str = include_str!("../SCHEMA.md");
+const SCHEMA: &str = include_str!("../../SCHEMA.md");
 
 /// Every field of the objects of a record, at every depth, but for those that are names of marks and effects.
 fn fields(json: &Json, found: &mut Vec<String>) {
