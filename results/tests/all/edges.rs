@@ -1,7 +1,5 @@
 //! What is drawn of an anomaly made of edges is what its record says, and nothing else.
 
-#![allow(clippy::unwrap_used, reason = "what is missing from a page fails its test")]
-
 use crate::fixtures;
 
 use std::collections::BTreeSet;

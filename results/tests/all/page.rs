@@ -1,7 +1,5 @@
 //! What a reader of a page sees, and what a page never does.
 
-#![allow(clippy::unwrap_used, reason = "what is missing from a page fails its test")]
-
 use crate::fixtures;
 
 use crate::fixtures::Fixture;

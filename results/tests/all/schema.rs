@@ -1,7 +1,5 @@
 //! The records are what `SCHEMA.md` says, and what was written before a field was added is read still.
 
-#![allow(clippy::unwrap_used, reason = "what is missing fails the test")]
-
 use crate::fixtures;
 
 use serde_json::{Value as Json, json};
