@@ -79,12 +79,12 @@ struct ScenarioArguments {
     /// What clients do; without it, all that the system serves
     #[arg(long)]
     workload: Option<String>,
-    /// The kinds of faults to draw from: a list with commas, `all` or `none`
+    /// The kinds of faults to draw from: a list of names and groups (network, process, disk, clock, clients) with commas, `all` or `none`
     #[arg(long, default_value = "all", value_name = "LIST")]
     faults: String,
-    /// How many nodes
-    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=63))]
-    nodes: u32,
+    /// How many nodes [default: mostly 3, sometimes more]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=63))]
+    nodes: Option<u32>,
     /// How many clients
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     clients: u32,

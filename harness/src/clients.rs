@@ -33,6 +33,8 @@ pub struct Shared {
     pub phase: Cell<Phase>,
     /// How many clients have done all that the phase asks of them.
     pub done: Cell<usize>,
+    /// How often all clients were told to begin new sessions.
+    pub churns: Cell<u32>,
     /// What happened so far.
     pub history: RefCell<HistoryBuilder>,
     clients: u32,
@@ -46,6 +48,7 @@ impl Shared {
         Shared {
             phase: Cell::new(Phase::Setup),
             done: Cell::new(0),
+            churns: Cell::new(0),
             history: RefCell::new(HistoryBuilder::new()),
             clients,
             host,
@@ -102,9 +105,10 @@ pub struct Task<W: Workload> {
 }
 
 /// One client, from its first operation to its last look.
-pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>, client: C) {
+pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>, begin: impl Fn() -> C) {
     let Task { number, operations, nodes, workload } = task;
-    let mut client = Running { shared, process: number, client, memory: W::Memory::default() };
+    let mut client = Running { shared, process: number, client: begin(), memory: W::Memory::default() };
+    let mut churns = 0;
     let setup = workload.setup();
     if !setup.is_empty() {
         for step in setup.iter().filter(|_| number == 0) {
@@ -118,6 +122,11 @@ pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>
         tokio::time::sleep(Duration::from_millis(after_ms.min(left))).await;
         if client.shared.phase.get() != Phase::Strain {
             break;
+        }
+        if client.shared.churns.get() > churns {
+            churns = client.shared.churns.get();
+            client.process += client.shared.clients;
+            (client.client, client.memory) = (begin(), W::Memory::default());
         }
         client.perform(&operation, None).await;
     }

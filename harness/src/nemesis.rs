@@ -1,20 +1,20 @@
 //! What breaks things: it begins and ends each fault of the plan at its moment.
 //!
-//! A partition, a loss or a delay is a rule that the fabric asks about every message; a crash, a kill or a power loss is done
-//! to processes. Rules stack: each begins and ends by itself, and what one does to a message no other undoes.
+//! A fault of the network is a rule that the fabric asks about every message; all others are actions on processes, disks and clocks. Faults
+//! stack: each begins and ends by itself, and what one does no other undoes.
 
 use std::collections::BTreeMap;
 
 use shakedown_results::FaultRecord;
 
 use crate::chance::{fraction, mix};
-use crate::faults::{Cluster, Effect, LinkRule};
+use crate::faults::{ClockFault, Cluster, DiskFault, Effect, LinkRule};
 use crate::plan::{Fault, Moment};
-use crate::simulation::ground::{Fate, Host, LinkRules};
+use crate::simulation::ground::{Extra, Fate, Host, LinkRules};
 
-/// What is to be done to processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProcessAction {
+/// What is to be done to the machines.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
     /// The process dies; if the power fails, the disk forgets what was not synced.
     Stop {
         /// Whose.
@@ -29,6 +29,38 @@ pub enum ProcessAction {
         /// Whose.
         node: Host,
     },
+    /// The process stands still, or goes on.
+    Pause {
+        /// Whose.
+        node: Host,
+        /// Whether it stands still.
+        still: bool,
+    },
+    /// The disk does what it should not; without a fault, it stops doing so.
+    Disk {
+        /// Whose.
+        node: Host,
+        /// Which fault does it.
+        fault: u32,
+        /// What it does.
+        what: Option<DiskFault>,
+    },
+    /// The clock is moved, in nanoseconds.
+    MoveClock {
+        /// Whose.
+        node: Host,
+        /// By how much.
+        by: i64,
+    },
+    /// The clock runs so many times as fast as it did.
+    SpeedClock {
+        /// Whose.
+        node: Host,
+        /// How many times.
+        factor: f64,
+    },
+    /// All clients begin new sessions.
+    Churn,
     /// Something to write into the history.
     Note {
         /// `start-partition`, `stop-partition`.
@@ -43,6 +75,7 @@ pub enum ProcessAction {
 struct ActiveRule {
     fault: u32,
     seed: u64,
+    began: u64,
     rule: LinkRule,
 }
 
@@ -53,8 +86,12 @@ pub struct Nemesis {
     rules: Vec<ActiveRule>,
     /// How many faults hold each node down.
     down: Vec<u32>,
+    /// How many faults hold each node still.
+    still: Vec<u32>,
     /// The nodes that are healed, once healing has begun.
     healed: Option<Vec<bool>>,
+    /// The step.
+    now: u64,
 }
 
 struct ActiveFault {
@@ -65,8 +102,12 @@ struct ActiveFault {
     seen: u32,
     began: Option<u64>,
     ended: Option<u64>,
-    /// The nodes that a process fault hit.
-    victims: Vec<Host>,
+    /// What it does, while it does.
+    effect: Option<Effect>,
+    /// The nodes that it holds: down, still, or with a clock or disk that is wrong.
+    held: Vec<Host>,
+    /// The processes that gave up over it.
+    gave_up: Vec<Host>,
     description: String,
     targets: Vec<String>,
     effects: BTreeMap<String, u64>,
@@ -85,7 +126,9 @@ impl Nemesis {
             seen: 0,
             began: None,
             ended: None,
-            victims: Vec::new(),
+            effect: None,
+            held: Vec::new(),
+            gave_up: Vec::new(),
             description: plan.fault.describe(&cluster),
             targets: Vec::new(),
             effects: BTreeMap::new(),
@@ -95,19 +138,22 @@ impl Nemesis {
             cluster,
             rules: Vec::new(),
             down: vec![0; nodes.len()],
+            still: vec![0; nodes.len()],
             healed: None,
+            now: 0,
         }
     }
 
     /// Takes note of what a node said: some faults wait for it, and some are aimed at the holder of a role.
     pub fn observe(&mut self, host: Host, event: &str, role: Option<&str>, epoch: Option<u64>, now: u64) {
+        let holders = &mut self.cluster.holders;
         if matches!(event, "role" | "stopped") {
-            self.cluster.holders.retain(|held, (_, holder)| *holder != host || event == "role" && role == Some(held));
+            holders.retain(|held, (_, holder)| *holder != host || event == "role" && role == Some(held));
         }
         if let ("role", Some(role), true) = (event, role, host < self.cluster.nodes.len()) {
             let epoch = epoch.unwrap_or(0);
-            if self.cluster.holders.get(role).is_none_or(|(known, _)| epoch >= *known) {
-                self.cluster.holders.insert(role.to_owned(), (epoch, host));
+            if holders.get(role).is_none_or(|(known, _)| epoch >= *known) {
+                holders.insert(role.to_owned(), (epoch, host));
             }
         }
         for fault in self.faults.iter_mut().filter(|fault| fault.due.is_none()) {
@@ -122,8 +168,9 @@ impl Nemesis {
         }
     }
 
-    /// Begins and ends what is due; tells what is to be done to processes.
-    pub fn advance(&mut self, now: u64) -> Vec<ProcessAction> {
+    /// Begins and ends what is due, and lets what comes and goes do so; tells what is to be done to the machines.
+    pub fn advance(&mut self, now: u64) -> Vec<Action> {
+        self.now = now;
         let mut actions = Vec::new();
         if self.healed.is_some() {
             return actions;
@@ -131,34 +178,44 @@ impl Nemesis {
         for at in 0..self.faults.len() {
             let fault = &self.faults[at];
             // A fault that is aimed at a role waits for somebody to hold it.
-            let aimless = fault.plan.fault.groups().into_iter().flatten().any(|name| !self.cluster.knows(name));
-            if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) && !aimless {
-                self.begin(at, now, &mut actions);
+            let aimless = || fault.plan.fault.groups().into_iter().flatten().any(|name| !self.cluster.knows(name));
+            if fault.began.is_none() && fault.due.is_some_and(|due| due <= now) && !aimless() {
+                self.begin(at, &mut actions);
             }
             let fault = &self.faults[at];
-            if fault.ended.is_none() && fault.began.is_some_and(|began| began + fault.plan.lasts_ms <= now) {
-                self.end(at, now, &mut actions);
+            let Some(began) = fault.began.filter(|_| fault.ended.is_none()) else { continue };
+            if began + fault.plan.lasts_ms <= now {
+                self.end(at, &mut actions);
+            } else {
+                self.go_on(at, now - began, &mut actions);
             }
         }
         actions
     }
 
     /// Heals these nodes: nothing that only befalls others ends. What has not begun never does.
-    pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<ProcessAction> {
+    pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<Action> {
+        self.now = now;
         let mut actions = Vec::new();
         let mask: Vec<bool> = self.cluster.nodes.iter().map(|name| healed.contains(name)).collect();
         let all = mask.iter().all(|healed| *healed);
-        if all {
-            for at in 0..self.faults.len() {
-                if self.faults[at].began.is_some() && self.faults[at].ended.is_none() {
-                    self.end(at, now, &mut actions);
-                }
+        for at in 0..self.faults.len() {
+            if self.faults[at].began.is_none() || self.faults[at].ended.is_some() {
+                continue;
+            }
+            if all {
+                self.end(at, &mut actions);
+            } else {
+                // Of the nodes that it holds, it lets go of those that are healed.
+                let (free, kept) = self.faults[at].held.iter().partition(|node| mask[**node]);
+                self.faults[at].held = kept;
+                self.let_go(at, free, &mut actions);
             }
         }
         for (node, healed) in mask.iter().enumerate() {
             if *healed && self.down[node] > 0 {
                 self.down[node] = 0;
-                actions.push(ProcessAction::Start { node });
+                actions.push(Action::Start { node });
             }
         }
         if !all {
@@ -169,10 +226,10 @@ impl Nemesis {
                 rows[node] |= 1 << clients;
                 rows[clients] |= 1 << node;
             }
-            self.rules.push(ActiveRule { fault: u32::MAX, seed: 0, rule: LinkRule::Cut(rows) });
+            self.rules.push(ActiveRule { fault: u32::MAX, seed: 0, began: now, rule: LinkRule::Cut(rows) });
         }
         let value = if all { "all nodes".to_owned() } else { format!("only {}", healed.join(" ")) };
-        actions.push(ProcessAction::Note { function: "heal".to_owned(), value });
+        actions.push(Action::Note { function: "heal".to_owned(), value });
         self.healed = Some(mask);
         actions
     }
@@ -180,6 +237,22 @@ impl Nemesis {
     /// A process died by itself: it stays down until it is healed.
     pub fn died(&mut self, node: Host) {
         self.down[node] += 1;
+    }
+
+    /// A process gave up. Where a fault of its disk explains it, that is right, and it begins again when the fault ends.
+    pub fn gave_up(&mut self, node: Host) -> bool {
+        self.died(node);
+        let explains = |fault: &&mut ActiveFault| {
+            let is_of_disk = matches!(fault.plan.fault.begin(&self.cluster), Effect::Disk { .. });
+            is_of_disk && fault.began.is_some() && fault.targets.contains(&self.cluster.nodes[node])
+        };
+        let Some(fault) = self.faults.iter_mut().filter(|fault| !fault.effects.is_empty()).find(explains) else {
+            return false;
+        };
+        if fault.ended.is_none() {
+            fault.gave_up.push(node);
+        }
+        true
     }
 
     /// Adds to what a fault did.
@@ -205,92 +278,278 @@ impl Nemesis {
             .collect()
     }
 
-    fn begin(&mut self, at: usize, now: u64, actions: &mut Vec<ProcessAction>) {
-        let plan = self.faults[at].plan.clone();
-        let description = plan.fault.describe(&self.cluster);
-        let targets =
-            plan.fault.targets(&self.cluster).into_iter().map(|host| self.cluster.nodes[host].clone()).collect();
-        let mut victims = Vec::new();
-        match plan.fault.begin(&self.cluster) {
-            Effect::Network(rule) => self.rules.push(ActiveRule { fault: plan.id, seed: plan.seed, rule }),
-            Effect::Stop { nodes, power } => {
-                for &node in &nodes {
-                    if self.down[node] == 0 || power {
-                        count(&mut self.faults, plan.id, "processes stopped", u64::from(self.down[node] == 0));
-                        actions.push(ProcessAction::Stop { node, power, fault: plan.id });
-                    }
-                    self.down[node] += 1;
-                }
-                victims = nodes;
+    fn begin(&mut self, at: usize, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let Fault { id, seed, fault: kind, .. } = self.faults[at].plan.clone();
+        let description = kind.describe(&self.cluster);
+        let targets = kind.targets(&self.cluster).into_iter().map(|host| self.cluster.name(host)).collect();
+        let effect = kind.begin(&self.cluster);
+        let nodes: Vec<Host> = match &effect {
+            Effect::Stop { nodes, .. }
+            | Effect::Pause { nodes, .. }
+            | Effect::Disk { nodes, .. }
+            | Effect::Clock { nodes, .. } => nodes.clone(),
+            Effect::Network(_) | Effect::Repeat { .. } | Effect::Rolling { .. } | Effect::Churn => Vec::new(),
+        };
+        match &effect {
+            Effect::Network(rule) => self.rules.push(ActiveRule { fault: id, seed, began: now, rule: rule.clone() }),
+            Effect::Stop { nodes, power } => nodes.iter().for_each(|&node| self.hold_down(node, *power, id, actions)),
+            Effect::Pause { nodes, .. } => nodes.iter().for_each(|&node| self.hold_still(node, actions)),
+            Effect::Disk { nodes, fault } => {
+                actions.extend(nodes.iter().map(|&node| Action::Disk { node, fault: id, what: Some(*fault) }));
             }
+            Effect::Clock { nodes, fault } => {
+                let change = |&node: &Host| match fault {
+                    ClockFault::Jump(by) | ClockFault::Strobe(by, _) => {
+                        Action::MoveClock { node, by: by * MILLISECOND }
+                    }
+                    ClockFault::Drift(rate) => Action::SpeedClock { node, factor: *rate },
+                    ClockFault::Freeze => Action::SpeedClock { node, factor: FROZEN },
+                };
+                actions.extend(nodes.iter().map(change));
+                if let ClockFault::Jump(by) | ClockFault::Strobe(by, _) = fault {
+                    self.felt(id, "milliseconds of skew", by.unsigned_abs() * nodes.len() as u64);
+                }
+            }
+            Effect::Churn => {
+                actions.push(Action::Churn);
+                self.felt(id, "sessions begun anew", 1);
+            }
+            Effect::Repeat { .. } | Effect::Rolling { .. } => {}
         }
-        actions
-            .push(ProcessAction::Note { function: format!("start-{}", plan.fault.name()), value: description.clone() });
+        actions.push(Action::Note { function: format!("start-{}", kind.name()), value: description.clone() });
         let fault = &mut self.faults[at];
-        (fault.began, fault.victims, fault.description, fault.targets) = (Some(now), victims, description, targets);
+        (fault.began, fault.held, fault.effect) = (Some(now), nodes, Some(effect));
+        (fault.description, fault.targets) = (description, targets);
+        self.go_on(at, 0, actions);
     }
 
-    fn end(&mut self, at: usize, now: u64, actions: &mut Vec<ProcessAction>) {
+    /// What comes and goes while a fault lasts, so many milliseconds after it began.
+    fn go_on(&mut self, at: usize, since: u64, actions: &mut Vec<Action>) {
+        let id = self.faults[at].plan.id;
+        let Some(effect) = self.faults[at].effect.clone() else { return };
+        match effect {
+            Effect::Repeat { nodes, every_ms } if since.is_multiple_of(every_ms) => {
+                for node in nodes {
+                    self.hold_down(node, false, id, actions);
+                    self.let_up(node, actions);
+                }
+            }
+            Effect::Rolling { nodes, each_ms } if since.is_multiple_of(each_ms) => {
+                for node in std::mem::take(&mut self.faults[at].held) {
+                    self.let_up(node, actions);
+                }
+                if let Some(&node) = nodes.get((since / each_ms) as usize) {
+                    self.hold_down(node, false, id, actions);
+                    self.faults[at].held.push(node);
+                }
+            }
+            Effect::Pause { nodes, rhythm_ms } => {
+                if let Some((still, running)) = rhythm_ms {
+                    match since % (still + running) {
+                        0 if since > 0 => nodes.iter().for_each(|&node| self.hold_still(node, actions)),
+                        phase if phase == still => nodes.iter().for_each(|&node| self.let_run(node, actions)),
+                        _ => {}
+                    }
+                }
+                let is_still = rhythm_ms.is_none_or(|(still, running)| since % (still + running) < still);
+                self.felt(id, "milliseconds of standing still", if is_still { nodes.len() as u64 } else { 0 });
+            }
+            Effect::Clock { nodes, fault: ClockFault::Strobe(by, each_ms) }
+                if since > 0 && since.is_multiple_of(each_ms) =>
+            {
+                let by = if (since / each_ms).is_multiple_of(2) { by } else { -by };
+                actions.extend(nodes.iter().map(|&node| Action::MoveClock { node, by: by * MILLISECOND }));
+                self.felt(id, "milliseconds of skew", by.unsigned_abs() * nodes.len() as u64);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, at: usize, actions: &mut Vec<Action>) {
         let fault = &mut self.faults[at];
-        fault.ended = Some(now);
-        let id = fault.plan.id;
+        fault.ended = Some(self.now);
+        let (id, held, gave_up) = (fault.plan.id, std::mem::take(&mut fault.held), std::mem::take(&mut fault.gave_up));
         let (name, description) = (fault.plan.fault.name(), fault.description.clone());
         self.rules.retain(|active| active.fault != id);
-        for node in std::mem::take(&mut self.faults[at].victims) {
-            if self.down[node] == 1 {
-                actions.push(ProcessAction::Start { node });
-            }
-            self.down[node] = self.down[node].saturating_sub(1);
+        self.let_go(at, held, actions);
+        for node in gave_up {
+            self.let_up(node, actions);
         }
-        actions.push(ProcessAction::Note { function: format!("stop-{name}"), value: description });
+        self.faults[at].effect = None;
+        actions.push(Action::Note { function: format!("stop-{name}"), value: description });
+    }
+
+    /// Undoes for these nodes what the fault does to them.
+    fn let_go(&mut self, at: usize, nodes: Vec<Host>, actions: &mut Vec<Action>) {
+        let ActiveFault { plan, effect, began, .. } = &self.faults[at];
+        let (id, effect) = (plan.id, effect.clone());
+        let since = self.now - began.unwrap_or(self.now);
+        for node in nodes {
+            match &effect {
+                Some(Effect::Stop { .. } | Effect::Rolling { .. }) => self.let_up(node, actions),
+                Some(Effect::Pause { rhythm_ms, .. }) => {
+                    if rhythm_ms.is_none_or(|(still, running)| since == 0 || (since - 1) % (still + running) < still) {
+                        self.let_run(node, actions);
+                    }
+                }
+                Some(Effect::Disk { .. }) => actions.push(Action::Disk { node, fault: id, what: None }),
+                Some(Effect::Clock { fault, .. }) => {
+                    let passed = since as i64 * MILLISECOND;
+                    match *fault {
+                        ClockFault::Jump(by) => actions.push(Action::MoveClock { node, by: -by * MILLISECOND }),
+                        ClockFault::Strobe(by, each_ms) => {
+                            if (since.saturating_sub(1) / each_ms).is_multiple_of(2) {
+                                actions.push(Action::MoveClock { node, by: -by * MILLISECOND });
+                            }
+                        }
+                        ClockFault::Drift(rate) => {
+                            actions.push(Action::SpeedClock { node, factor: 1.0 / rate });
+                            self.felt(id, "milliseconds of skew", ((rate - 1.0).abs() * since as f64) as u64);
+                        }
+                        ClockFault::Freeze => {
+                            actions.push(Action::SpeedClock { node, factor: 1.0 / FROZEN });
+                            actions.push(Action::MoveClock { node, by: passed });
+                            self.felt(id, "milliseconds of skew", since);
+                        }
+                    }
+                }
+                Some(Effect::Network(_) | Effect::Repeat { .. } | Effect::Churn) | None => {}
+            }
+        }
+    }
+
+    fn hold_down(&mut self, node: Host, power: bool, fault: u32, actions: &mut Vec<Action>) {
+        if self.down[node] == 0 || power {
+            self.felt(fault, "processes stopped", u64::from(self.down[node] == 0));
+            actions.push(Action::Stop { node, power, fault });
+        }
+        self.down[node] += 1;
+    }
+
+    fn let_up(&mut self, node: Host, actions: &mut Vec<Action>) {
+        if self.down[node] == 1 {
+            actions.push(Action::Start { node });
+        }
+        self.down[node] = self.down[node].saturating_sub(1);
+    }
+
+    fn hold_still(&mut self, node: Host, actions: &mut Vec<Action>) {
+        if self.still[node] == 0 {
+            actions.push(Action::Pause { node, still: true });
+        }
+        self.still[node] += 1;
+    }
+
+    fn let_run(&mut self, node: Host, actions: &mut Vec<Action>) {
+        if self.still[node] == 1 {
+            actions.push(Action::Pause { node, still: false });
+        }
+        self.still[node] = self.still[node].saturating_sub(1);
+    }
+
+    /// Whether all that is between two hosts is healed.
+    fn is_healed(&self, from: Host, to: Host) -> bool {
+        // The host of the clients is always healed.
+        let is_healed = |healed: &[bool], host: Host| healed.get(host).copied().unwrap_or(true);
+        self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to))
+    }
+}
+
+/// In nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+/// How fast a clock runs that stands still: it must run.
+const FROZEN: f64 = 1e-6;
+
+impl ActiveRule {
+    /// Whether it cuts what goes from one host to another at this step.
+    fn cuts(&self, from: Host, to: Host, now: u64) -> bool {
+        match &self.rule {
+            LinkRule::Cut(rows) => rows[from] >> to & 1 == 1,
+            LinkRule::Flap { rows, each_ms } => {
+                rows[from] >> to & 1 == 1 && (now.saturating_sub(self.began) / each_ms).is_multiple_of(2)
+            }
+            _ => false,
+        }
     }
 }
 
 impl LinkRules for Nemesis {
-    fn is_down(&self, host: Host) -> bool {
-        self.down.get(host).is_some_and(|down| *down > 0)
-    }
-
     fn fate(&mut self, from: Host, to: Host, number: u64) -> Fate {
         let mut late = 0;
+        if self.is_healed(from, to) {
+            return Fate::Late(0);
+        }
         for active in &self.rules {
-            if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
-                break;
-            }
             let chance = || mix(&[active.seed, from as u64, to as u64, number]);
+            let mut delay = |more: u64| {
+                count(&mut self.faults, active.fault, "messages delayed", u64::from(more > 0));
+                late += more;
+            };
             match &active.rule {
-                LinkRule::Cut(rows) if rows[from] >> to & 1 == 1 => {
+                LinkRule::Cut(_) | LinkRule::Flap { .. } if active.cuts(from, to, self.now) => {
                     count(&mut self.faults, active.fault, "messages cut off", 1);
                     return Fate::Lost(active.fault);
                 }
-                LinkRule::Cut(_) => {}
-                LinkRule::Loss(probability) => {
-                    if fraction(chance()) < *probability {
-                        count(&mut self.faults, active.fault, "messages lost", 1);
-                        return Fate::Lost(active.fault);
-                    }
+                LinkRule::Loss(probability) if fraction(chance()) < *probability => {
+                    count(&mut self.faults, active.fault, "messages lost", 1);
+                    return Fate::Lost(active.fault);
                 }
-                LinkRule::Delay(at_most) => {
-                    let more = chance() % (at_most + 1);
-                    count(&mut self.faults, active.fault, "messages delayed", u64::from(more > 0));
-                    late += more;
+                LinkRule::Delay(at_most) => delay(chance() % (at_most + 1)),
+                LinkRule::Reorder { probability, at_most_ms } if fraction(chance()) < *probability => {
+                    delay(1 + mix(&[chance(), 1]) % at_most_ms);
                 }
+                LinkRule::Slow { hosts, by_ms } if (hosts >> from | hosts >> to) & 1 == 1 => delay(*by_ms),
+                _ => {}
             }
         }
         Fate::Late(late)
     }
 
-    fn holds(&self, from: Host, to: Host) -> bool {
-        if self.healed.as_ref().is_some_and(|healed| is_healed(healed, from) && is_healed(healed, to)) {
+    fn extra(&mut self, from: Host, to: Host, number: u64) -> Extra {
+        let mut extra = Extra::default();
+        if self.is_healed(from, to) {
+            return extra;
+        }
+        for active in &self.rules {
+            let chance = mix(&[active.seed, from as u64, to as u64, number]);
+            match &active.rule {
+                LinkRule::Duplicate(probability) if fraction(chance) < *probability => {
+                    count(&mut self.faults, active.fault, "messages duplicated", 1);
+                    extra.copy_after = Some(1 + mix(&[chance, 1]) % 50);
+                }
+                LinkRule::Corrupt(probability) if fraction(chance) < *probability => {
+                    count(&mut self.faults, active.fault, "messages altered", 1);
+                    extra.altered_by = Some(mix(&[chance, 2]));
+                }
+                _ => {}
+            }
+        }
+        extra
+    }
+
+    fn holds(&mut self, from: Host, to: Host) -> bool {
+        if [from, to].iter().any(|host| self.still.get(*host).is_some_and(|still| *still > 0)) {
+            return true;
+        }
+        if self.is_healed(from, to) {
             return false;
         }
-        self.rules.iter().any(|active| matches!(&active.rule, LinkRule::Cut(rows) if rows[from] >> to & 1 == 1))
+        for active in &self.rules {
+            let stalls = matches!(&active.rule, LinkRule::Stall(hosts) if (hosts >> from | hosts >> to) & 1 == 1);
+            if stalls {
+                count(&mut self.faults, active.fault, "milliseconds of parts held", 1);
+            }
+            if stalls || active.cuts(from, to, self.now) {
+                return true;
+            }
+        }
+        false
     }
-}
 
-/// The host of the clients is always healed.
-fn is_healed(healed: &[bool], host: Host) -> bool {
-    healed.get(host).copied().unwrap_or(true)
+    fn is_down(&self, host: Host) -> bool {
+        self.down.get(host).is_some_and(|down| *down > 0)
+    }
 }
 
 fn count(faults: &mut [ActiveFault], id: u32, effect: &str, times: u64) {
@@ -387,9 +646,9 @@ mod tests {
             nemesis.observe(host, "elected", None, Some(term), at);
         }
         assert!(nemesis.advance(204).is_empty());
-        assert_eq!(nemesis.advance(205)[0], ProcessAction::Stop { node: 4, power: false, fault: 0 });
+        assert_eq!(nemesis.advance(205)[0], Action::Stop { node: 4, power: false, fault: 0 });
         assert!(nemesis.is_down(4));
-        assert_eq!(nemesis.advance(215)[0], ProcessAction::Start { node: 4 });
+        assert_eq!(nemesis.advance(215)[0], Action::Start { node: 4 });
     }
 
     #[test]
@@ -411,8 +670,8 @@ mod tests {
         let mut nemesis = Nemesis::new(&nodes(), &[kill(0, 0, 20), kill(1, 10, 20)]);
         nemesis.advance(0);
         nemesis.advance(10);
-        assert!(!nemesis.advance(20).contains(&ProcessAction::Start { node: 0 }));
-        assert!(nemesis.advance(30).contains(&ProcessAction::Start { node: 0 }));
+        assert!(!nemesis.advance(20).contains(&Action::Start { node: 0 }));
+        assert!(nemesis.advance(30).contains(&Action::Start { node: 0 }));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use shakedown_systems::door::{ModeInfo, SystemInfo};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::faults::CLIENTS;
 pub use crate::faults::FaultKind;
 
 /// The schema of a [`Plan`].
@@ -307,8 +308,12 @@ impl Plan {
             return Err(nonsense("healed", problem));
         }
         for (at, fault) in self.faults.iter().enumerate() {
+            if let Some(problem) = refusal(fault.fault.name(), system, mode) {
+                return Err(nonsense(format!("faults[{at}].fault"), problem));
+            }
             for target in fault.fault.groups().into_iter().flatten() {
-                if !self.nodes.contains(target) && !mode.roles.contains(&target.as_str()) {
+                let is_known = target == CLIENTS || mode.roles.contains(&target.as_str());
+                if !self.nodes.contains(target) && !is_known {
                     let known: Vec<&str> =
                         self.nodes.iter().map(String::as_str).chain(mode.roles.iter().copied()).collect();
                     let problem = format!("there is no node {target:?}; the nodes are {}", known.join(", "));
@@ -361,6 +366,17 @@ impl Plan {
     pub fn operations(&self) -> usize {
         self.clients.iter().map(|client| client.operations.len()).sum()
     }
+}
+
+/// Why a system is not given a fault of this name in a mode, if it is not.
+pub fn refusal(fault: &str, system: &SystemInfo, mode: &ModeInfo) -> Option<String> {
+    if mode.never_meets.contains(&fault) {
+        return Some(format!("{} cannot meet {fault}", system.name));
+    }
+    if FaultKind::is_beyond_most(fault) && !mode.endures.contains(&fault) {
+        return Some(format!("{} promises nothing under {fault} in mode {}", system.name, mode.name));
+    }
+    None
 }
 
 /// What tells which schema the rest is of.

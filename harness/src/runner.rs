@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::Seed;
 use crate::clients::{self, Phase, Shared, Task};
-use crate::nemesis::{Nemesis, ProcessAction};
+use crate::nemesis::{Action, Nemesis};
 use crate::plan::{Plan, PlanError};
 use crate::simulation::disk::SimulatedDisk;
 use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
@@ -87,17 +87,17 @@ where
     let names: Arc<[Arc<str>]> = plan.nodes.iter().map(String::as_str).chain([CLIENTS]).map(Arc::from).collect();
     let recording = Recording::begin(names.to_vec());
     let mailboxes = Arc::new(Mailboxes::new(names));
-    let disks: Vec<Arc<SimulatedDisk>> = plan
-        .nodes
-        .iter()
-        .map(|name| Arc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))))
-        .collect();
-    let hosts = hosts(plan, operations, workload, &system, &shared, &mailboxes, &disks);
+    let machine = |name: &String| Machine {
+        disk: Arc::new(SimulatedDisk::new(plan.sync_ms, Seed(plan.seed).stream(&format!("disk/{name}")))),
+        clock: Clock::new(engine::elapsed),
+    };
+    let machines: Vec<Machine> = plan.nodes.iter().map(machine).collect();
+    let hosts = hosts(plan, operations, workload, &system, &shared, &mailboxes, &machines);
     let engine = Turmoil::new(plan.seed, hosts);
     let run = Run {
         recording,
         shared,
-        disks,
+        machines,
         mailboxes,
         engine,
         fabric: Fabric::new(Seed(plan.seed).below("fabric").0, plan.nodes.len() + 1, plan.latency_ms),
@@ -122,7 +122,7 @@ fn hosts<S, W>(
     system: &Rc<S>,
     shared: &Rc<Shared>,
     mailboxes: &Arc<Mailboxes>,
-    disks: &[Arc<SimulatedDisk>],
+    machines: &[Machine],
 ) -> Vec<(Arc<str>, Process)>
 where
     S: System,
@@ -133,17 +133,16 @@ where
     let seed = Seed(plan.seed);
     let mut hosts: Vec<(Arc<str>, Process)> = Vec::new();
     for (host, name) in cluster.iter().enumerate() {
-        let (system, cluster, disk) = (Rc::clone(system), cluster.clone(), disks[host].clone());
+        let (system, cluster, machine) = (Rc::clone(system), cluster.clone(), machines[host].clone());
         let (name, mailboxes, starts) = (name.clone(), Arc::clone(mailboxes), Cell::new(0));
-        let clock = Clock::new(engine::elapsed);
         let own_name = name.clone();
         let process = move || {
             starts.set(starts.get() + 1);
             let node = Node::new(
                 name.clone(),
                 cluster.clone(),
-                clock.clone(),
-                Disk::new(disk.clone()),
+                machine.clock.clone(),
+                Disk::new(machine.disk.clone()),
                 Chance::new(seed.stream(&format!("node/{name}/{}", starts.get()))),
                 Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
             );
@@ -159,18 +158,30 @@ where
     let operations = RefCell::new(operations);
     let process = move || {
         for (number, operations) in (0..).zip(operations.take()) {
-            let context = Client::new(
-                number,
-                cluster.clone(),
-                Clock::new(engine::elapsed),
-                Chance::new(seed.stream(&format!("client-run/{number}"))),
-                Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
-            );
+            let sessions = Cell::new(0);
+            let context = {
+                let (cluster, mailboxes) = (cluster.clone(), Arc::clone(&mailboxes));
+                move || {
+                    // A new session of a client draws from a stream of its own.
+                    let session = sessions.replace(sessions.get() + 1);
+                    let stream = match session {
+                        0 => format!("client-run/{number}"),
+                        session => format!("client-run/{number}/{session}"),
+                    };
+                    Client::new(
+                        number,
+                        session,
+                        cluster.clone(),
+                        Clock::new(engine::elapsed),
+                        Chance::new(seed.stream(&stream)),
+                        Arc::new(HostBackend::new(host, Arc::clone(&mailboxes))),
+                    )
+                }
+            };
             let task = Task { number, operations, nodes: Arc::clone(&healed), workload: workload.clone() };
             let (system, shared) = (system.clone(), shared.clone());
             let client = async move {
-                let client = system.client(context);
-                clients::client::<W, _>(shared, task, client).await;
+                clients::client::<W, _>(shared, task, || system.client(context())).await;
             };
             tokio::task::spawn_local(stage::on_stage(host, client));
         }
@@ -180,10 +191,17 @@ where
     hosts
 }
 
+/// What outlives the processes of a node.
+#[derive(Clone)]
+struct Machine {
+    disk: Arc<SimulatedDisk>,
+    clock: Clock,
+}
+
 struct Run<'a, E> {
     recording: Recording,
     shared: Rc<Shared>,
-    disks: Vec<Arc<SimulatedDisk>>,
+    machines: Vec<Machine>,
     mailboxes: Arc<Mailboxes>,
     engine: E,
     fabric: Fabric,
@@ -270,6 +288,11 @@ impl<E: Engine> Run<'_, E> {
             Err(_) if self.recording.has_exits() => {}
             Err(panicked) => self.fails(stage::message_of(panicked.as_ref())),
         }
+        for machine in &self.machines {
+            for (fault, effect, times) in machine.disk.take_felt() {
+                self.nemesis.felt(fault, effect, times);
+            }
+        }
         if !self.broken {
             self.engine.carry(&mut self.fabric, &mut self.nemesis, self.step);
             self.mailboxes.carry(&mut self.fabric, &mut self.nemesis, self.step);
@@ -307,23 +330,34 @@ impl<E: Engine> Run<'_, E> {
         self.findings.push(Finding { name: "panic", claim: None, sentence: format!("the run broke off: {error}"), at });
     }
 
-    fn carry_out(&mut self, actions: Vec<ProcessAction>) {
+    fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                ProcessAction::Stop { node, power, fault } => {
+                Action::Stop { node, power, fault } => {
                     self.stop(node);
                     self.said(node, "stopped", Vec::new());
                     if power {
-                        let lost = self.disks[node].lose_power();
+                        let lost = self.machines[node].disk.lose_power();
                         self.nemesis.felt(fault, "bytes lost", lost);
                         self.said(node, "lost-power", vec![("bytes", Datum::Number(lost))]);
                     }
                 }
-                ProcessAction::Start { node } => {
+                Action::Start { node } => {
                     self.engine.start(node);
                     self.said(node, "started", Vec::new());
                 }
-                ProcessAction::Note { function, value } => self.shared.note(function, &value),
+                Action::Pause { node, still } => {
+                    stage::pause(node, still);
+                    self.said(node, if still { "paused" } else { "resumed" }, Vec::new());
+                }
+                Action::Disk { node, fault, what } => match what {
+                    Some(what) => self.machines[node].disk.break_down(fault, what),
+                    None => self.machines[node].disk.mend(fault),
+                },
+                Action::MoveClock { node, by } => self.machines[node].clock.jump(by),
+                Action::SpeedClock { node, factor } => self.machines[node].clock.speed_up(factor),
+                Action::Churn => self.shared.churns.set(self.shared.churns.get() + 1),
+                Action::Note { function, value } => self.shared.note(function, &value),
             }
         }
     }
@@ -350,9 +384,15 @@ impl<E: Engine> Run<'_, E> {
                 Exit::Failure => "gave up",
             };
             let sentence = format!("{name} {what}: {}", exit.message);
-            self.findings.push(Finding { name: exit.how.name(), claim: None, sentence, at: exit.time });
+            // Who refuses to go on with a broken disk does right.
+            let is_right = exit.how == Exit::Failure && exit.host < self.nodes.len() && self.nemesis.gave_up(exit.host);
+            if !is_right {
+                self.findings.push(Finding { name: exit.how.name(), claim: None, sentence, at: exit.time });
+            }
             if exit.host < self.nodes.len() {
-                self.nemesis.died(exit.host);
+                if exit.how == Exit::Panic {
+                    self.nemesis.died(exit.host);
+                }
                 self.stop(exit.host);
                 let how = ("how", Datum::Text(exit.how.name().to_owned()));
                 self.said(exit.host, "stopped", vec![how, ("message", Datum::Text(exit.message))]);

@@ -1,5 +1,7 @@
 //! How a seed becomes a plan.
 
+use std::time::Duration;
+
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -7,7 +9,7 @@ use shakedown_systems::door::{ModeInfo, Recovery, SystemInfo};
 use shakedown_workloads::Workload;
 
 use crate::chance::Seed;
-use crate::faults::{Draw, Kill, OneWay, Partition, one_of};
+use crate::faults::{Draw, Group, Kill, OneWay, Partition, one_of};
 use crate::plan::{ClientPlan, Fault, FaultKind, Moment, PLAN_SCHEMA, Plan, Step};
 
 /// What is wanted of a run, apart from its seed.
@@ -19,27 +21,28 @@ pub struct Scenario {
     pub mode: String,
     /// The defect to plant, if any.
     pub defect: Option<String>,
-    /// How many nodes.
-    pub nodes: u32,
+    /// How many nodes; without it, mostly three, sometimes more.
+    pub nodes: Option<u32>,
     /// How many clients.
     pub clients: u32,
     /// How many operations each client plans; without it, as many as fill the time.
     pub operations: Option<usize>,
     /// When clients stop, at the latest, and faults with them: simulated milliseconds.
     pub stop_ms: u64,
-    /// The kinds of faults to draw from, by name.
-    pub faults: Vec<&'static str>,
+    /// The kinds of faults to draw from, by name; without it, all that the mode endures and can meet.
+    pub faults: Option<Vec<&'static str>>,
     /// Whether all nodes are healed in the end, and not only as many as the system must recover from.
     pub heal_all: bool,
 }
 
 impl Scenario {
-    /// Five nodes, ten clients over six simulated seconds at the most, all kinds of faults.
+    /// Mostly three nodes, ten clients over six simulated seconds at the most, all kinds of faults that the mode endures.
     ///
     /// ```
     /// use shakedown::scenario::Scenario;
     ///
-    /// let scenario = Scenario { nodes: 3, faults: vec!["kill", "partition"], ..Scenario::new("raft-kv", "log") };
+    /// let faults = Some(vec!["kill", "partition"]);
+    /// let scenario = Scenario { nodes: Some(3), faults, ..Scenario::new("raft-kv", "log") };
     /// assert_eq!(scenario.operations_per_client(), 240);
     /// ```
     pub fn new(system: &str, mode: &str) -> Scenario {
@@ -47,11 +50,11 @@ impl Scenario {
             system: system.to_owned(),
             mode: mode.to_owned(),
             defect: None,
-            nodes: 5,
+            nodes: None,
             clients: 10,
             operations: None,
             stop_ms: 6_000,
-            faults: FaultKind::ALL.iter().map(|(name, _)| *name).collect(),
+            faults: None,
             heal_all: false,
         }
     }
@@ -71,12 +74,14 @@ impl Scenario {
             }
         };
         option(self.defect.is_some(), format!(" --defect {}", self.defect.as_deref().unwrap_or_default()));
-        option(self.nodes != usual.nodes, format!(" --nodes {}", self.nodes));
+        option(self.nodes.is_some(), format!(" --nodes {}", self.nodes.unwrap_or_default()));
         option(self.clients != usual.clients, format!(" --clients {}", self.clients));
         option(self.operations.is_some(), format!(" --operations {}", self.operations_per_client()));
         option(self.stop_ms != usual.stop_ms, format!(" --time {}ms", self.stop_ms));
-        let faults = if self.faults.is_empty() { "none".to_owned() } else { self.faults.join(",") };
-        option(self.faults != usual.faults, format!(" --faults {faults}"));
+        option(
+            self.faults.is_some(),
+            format!(" --faults {}", fault_names(self.faults.as_deref().unwrap_or_default(), ",")),
+        );
         option(self.heal_all, " --heal-all".to_owned());
         typed
     }
@@ -92,14 +97,16 @@ impl Scenario {
             }
         };
         option(self.defect.is_some(), self.defect.clone().unwrap_or_default());
-        option(self.nodes != usual.nodes, format!("n{}", self.nodes));
+        option(self.nodes.is_some(), format!("n{}", self.nodes.unwrap_or_default()));
         option(self.clients != usual.clients, format!("c{}", self.clients));
         option(self.operations.is_some(), format!("o{}", self.operations_per_client()));
         let seconds = self.stop_ms.is_multiple_of(1_000).then(|| format!("{}s", self.stop_ms / 1_000));
         option(self.stop_ms != usual.stop_ms, seconds.unwrap_or_else(|| format!("{}ms", self.stop_ms)));
-        let drawn: Vec<&str> = usual.faults.iter().copied().filter(|kind| self.faults.contains(kind)).collect();
-        let faults = if drawn.is_empty() { "no-faults".to_owned() } else { drawn.join("+") };
-        option(drawn.len() != usual.faults.len(), faults);
+        let faults = match self.faults.as_deref() {
+            Some([]) => "no-faults".to_owned(),
+            faults => fault_names(faults.unwrap_or_default(), "+"),
+        };
+        option(self.faults.is_some(), faults);
         option(self.heal_all, "heal-all".to_owned());
         name
     }
@@ -109,7 +116,8 @@ impl Scenario {
         // A mode that there is not is told of when the plan is held against its system.
         let mode = system.mode(&self.mode).unwrap_or(&system.modes[0]);
         let seed = Seed(seed);
-        let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("n{n}")).collect();
+        let count = self.nodes.unwrap_or_else(|| *NODES.choose(&mut seed.stream("nodes")).unwrap_or(&3));
+        let nodes: Vec<String> = (1..=count).map(|n| format!("n{n}")).collect();
         let recovery = if self.heal_all { Recovery::All } else { mode.recovery };
         let mut healed = healed(&nodes, recovery, &mut seed.stream("heal"));
         let faults = self.faults(&nodes, &healed, mode, seed);
@@ -153,31 +161,45 @@ impl Scenario {
         ClientPlan { operations: steps.collect() }
     }
 
-    /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), one to six faults of them; and where only a
-    /// majority is healed, one that lasts for the others.
+    /// Some of the kinds (swarm testing, Groce et al. 2012: kinds suppress each other), mostly one to four faults of them; and where only
+    /// some nodes are healed, one that lasts for the others.
     fn faults(&self, nodes: &[String], healed: &[String], mode: &ModeInfo, seed: Seed) -> Vec<Fault> {
         let mut chance = seed.stream("faults");
-        let possible: Vec<&str> =
-            self.faults.iter().copied().filter(|kind| FaultKind::is_felt_by(kind, nodes.len())).collect();
+        let endured = |kind: &&str| !FaultKind::is_beyond_most(kind) || mode.endures.contains(kind);
+        let all = || FaultKind::ALL.iter().map(|(name, _)| *name).filter(endured).collect();
+        let wanted: Vec<&str> = self.faults.clone().unwrap_or_else(all);
+        let can_meet = |kind: &&str| FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind);
+        let possible: Vec<&str> = wanted.iter().copied().filter(can_meet).collect();
         let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { possible } else { kinds };
         if kinds.is_empty() {
             return Vec::new();
         }
-        let count = chance.random_range(1..=6);
+        // Groups are drawn first, so that the many kinds of one do not drown those of another.
+        let groups: Vec<Group> = WEIGHTS
+            .into_iter()
+            .filter(|(group, _)| kinds.iter().any(|kind| FaultKind::group(kind) == Some(*group)))
+            .flat_map(|(group, weight)| std::iter::repeat_n(group, weight))
+            .collect();
+        let count = if chance.random_ratio(1, 8) { chance.random_range(5..=8) } else { chance.random_range(1..=4) };
         let mut faults: Vec<Fault> = (0..count)
             .filter_map(|id| {
                 let own = seed.below(&format!("fault/{id}"));
                 let mut chance = own.stream("what");
-                let kind = *kinds.choose(&mut chance).unwrap_or(&kinds[0]);
+                let group = groups.choose(&mut chance);
+                let of_group: Vec<&str> =
+                    kinds.iter().copied().filter(|kind| FaultKind::group(kind).as_ref() == group).collect();
+                let kind = *of_group.choose(&mut chance)?;
                 let begins = self.moment(mode, &mut chance);
-                let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { duration(&mut chance) };
+                let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { duration(mode.timeouts, &mut chance) };
                 let fault = FaultKind::draw(kind, Draw::new(nodes, mode.roles, &mut chance))?;
                 Some(Fault { id, seed: own.0, begins, lasts_ms, fault })
             })
             .collect();
         let others: Vec<String> = nodes.iter().filter(|node| !healed.contains(node)).cloned().collect();
-        if !others.is_empty() {
+        // A node whose disk is damaged for good may be missing from those that are healed.
+        let damaged = faults.iter().any(|fault| FaultKind::is_beyond_most(fault.fault.name()));
+        if !others.is_empty() && !damaged {
             let own = seed.below("fault/lasting");
             let mut chance = own.stream("what");
             let begins = Moment::At { at_ms: chance.random_range(self.stop_ms / 2..=self.stop_ms * 3 / 4) };
@@ -187,7 +209,7 @@ impl Scenario {
                 2 => FaultKind::OneWay(OneWay { from: healed.to_vec(), to: others }),
                 _ => FaultKind::Kill(Kill { nodes: others }),
             };
-            if self.faults.contains(&fault.name()) {
+            if wanted.contains(&fault.name()) {
                 faults.push(Fault { id: count, seed: own.0, begins, lasts_ms: LASTING_MS, fault });
             }
         }
@@ -230,10 +252,41 @@ fn healed(nodes: &[String], recovery: Recovery, chance: &mut Xoshiro256PlusPlus)
     healed.into_iter().map(|node| nodes[node].clone()).collect()
 }
 
-/// From half an election timeout up to some seconds, short ones more often.
-fn duration(chance: &mut Xoshiro256PlusPlus) -> u64 {
+/// Half to twice of a timeout of the system, where it names any; else from a moment up to some seconds, short ones more often.
+fn duration(timeouts: &[Duration], chance: &mut Xoshiro256PlusPlus) -> u64 {
+    if let (Some(timeout), true) = (timeouts.choose(chance), chance.random_bool(0.5)) {
+        let milliseconds = (timeout.as_millis() as u64).max(2);
+        return chance.random_range(milliseconds / 2..=2 * milliseconds);
+    }
     let exponent = chance.random_range((80f64).ln()..(2_000f64).ln());
     exponent.exp() as u64
+}
+
+/// How often each group is drawn from.
+const WEIGHTS: [(Group, usize); 5] =
+    [(Group::Network, 4), (Group::Process, 3), (Group::Disk, 3), (Group::Clock, 2), (Group::Clients, 1)];
+
+/// How many nodes there are: nearly all failures need no more than three (Yuan et al., OSDI 2014).
+const NODES: [u32; 10] = [3, 3, 3, 3, 3, 3, 5, 5, 5, 4];
+
+/// The names of kinds, those of a whole group by its name.
+fn fault_names(kinds: &[&str], between: &str) -> String {
+    if kinds.is_empty() {
+        return "none".to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for (name, group) in Group::ALL {
+        let of_group = |kind: &&str| FaultKind::group(kind) == Some(group);
+        let mine: Vec<&str> = kinds.iter().copied().filter(of_group).collect();
+        let ordinary = FaultKind::ordinary().into_iter().filter(of_group).count();
+        match mine.len() {
+            count if count > 1 && count == ordinary && mine.iter().all(|kind| !FaultKind::is_beyond_most(kind)) => {
+                names.push(name);
+            }
+            _ => names.extend(mine),
+        }
+    }
+    names.join(between)
 }
 
 #[cfg(test)]
@@ -245,10 +298,11 @@ mod tests {
     #[test]
     fn only_where_something_lasts_for_the_others_are_they_not_healed() {
         let plan = |faults: &[&'static str], seed| {
-            let scenario = Scenario { faults: faults.to_vec(), ..Scenario::new("raft-kv", "log") };
+            let faults = Some(faults.to_vec());
+            let scenario = Scenario { faults, nodes: Some(5), ..Scenario::new("raft-kv", "log") };
             scenario.plan(&shakedown_workloads::Kv::default(), seed, &SystemInfo::of_family::<RaftKv>())
         };
-        let all: Vec<&str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
+        let all = FaultKind::ordinary();
         let mut spared = 0;
         for seed in 0..100 {
             for faults in [&all[..], &["kill"], &["delay"], &[]] {
@@ -265,19 +319,19 @@ mod tests {
     fn plans_of_different_options_have_different_names() {
         let usual = Scenario::new("raft-kv", "log");
         let others = [
-            Scenario { nodes: 3, ..usual.clone() },
+            Scenario { nodes: Some(3), ..usual.clone() },
             Scenario { clients: 3, ..usual.clone() },
             Scenario { operations: Some(3), ..usual.clone() },
             Scenario { stop_ms: 3_000, ..usual.clone() },
             Scenario { stop_ms: 2_500, ..usual.clone() },
-            Scenario { faults: vec!["kill", "loss"], ..usual.clone() },
-            Scenario { faults: Vec::new(), ..usual.clone() },
+            Scenario { faults: Some(vec!["kill", "loss"]), ..usual.clone() },
+            Scenario { faults: Some(Vec::new()), ..usual.clone() },
             Scenario { heal_all: true, ..usual.clone() },
             Scenario { defect: Some("ack-before-sync".to_owned()), ..usual.clone() },
         ];
         let mut names: Vec<String> = others.iter().chain([&usual]).map(|scenario| scenario.name("kv", 7)).collect();
         assert_eq!(names.last().map(String::as_str), Some("raft-kv-log-kv-7"));
-        assert_eq!(names[5], "raft-kv-log-kv-7-kill+loss");
+        assert_eq!(names[5], "raft-kv-log-kv-7-loss+kill");
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), others.len() + 1);
@@ -286,8 +340,11 @@ mod tests {
     #[test]
     fn what_can_do_nothing_is_not_drawn() {
         let system = SystemInfo::of_family::<RaftKv>();
-        for (nodes, never) in [(1, vec!["partition", "one-way", "ring"]), (2, vec!["ring"])] {
-            let scenario = Scenario { nodes, operations: Some(1), ..Scenario::new("raft-kv", "log") };
+        for (nodes, never) in [
+            (1, vec!["partition", "one-way", "ring", "bridge", "flapping", "stall"]),
+            (2, vec!["ring", "bridge", "stall"]),
+        ] {
+            let scenario = Scenario { nodes: Some(nodes), operations: Some(1), ..Scenario::new("raft-kv", "log") };
             for seed in 0..60 {
                 let plan = scenario.plan(&shakedown_workloads::Kv::default(), seed, &system);
                 assert!(plan.faults.iter().all(|fault| !never.contains(&fault.fault.name())), "{nodes} nodes");

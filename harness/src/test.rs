@@ -97,7 +97,7 @@ pub struct Test<S, W> {
     clients: u32,
     operations: Option<usize>,
     time: Duration,
-    faults: Vec<String>,
+    faults: Option<Vec<String>>,
     heal_all: bool,
     verify_determinism: bool,
     out: Option<PathBuf>,
@@ -114,7 +114,7 @@ pub fn test<S: System + Send + Sync>(system: S) -> Test<S, ()> {
         clients: 5,
         operations: None,
         time: Duration::from_secs(6),
-        faults: FaultKind::ALL.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        faults: None,
         heal_all: false,
         verify_determinism: false,
         out: None,
@@ -175,9 +175,9 @@ impl<S, W> Test<S, W> {
         Test { time, ..self }
     }
 
-    /// The kinds of faults to draw from, by name, as `shakedown list faults` has them; unless told, all. None at all is a test too.
+    /// The kinds of faults to draw from, by name, as `shakedown list faults` has them; unless told, all that the system endures. None at all is a test too.
     pub fn faults(self, faults: &[&str]) -> Test<S, W> {
-        Test { faults: faults.iter().map(|name| (*name).to_owned()).collect(), ..self }
+        Test { faults: Some(faults.iter().map(|name| (*name).to_owned()).collect()), ..self }
     }
 
     /// Heals all nodes in the end, and never only as many as the system must recover from.
@@ -281,10 +281,11 @@ where
             let unknown = || nonsense("faults", format!("there is no fault {name:?}; {}", offered(name, &known)));
             known.iter().copied().find(|known| known == name).ok_or_else(unknown)
         };
-        let faults = self.faults.iter().map(kind).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let kinds = |names: &Vec<String>| names.iter().map(kind).collect::<Result<Vec<_>, _>>();
+        let faults = self.faults.as_ref().map(kinds).transpose().map_err(told)?;
         let pairing = pair_of(system, &claims, workload);
         let scenario = Scenario {
-            nodes,
+            nodes: Some(nodes),
             clients,
             operations,
             stop_ms: time.as_millis() as u64,

@@ -21,10 +21,13 @@ pub mod server;
 pub mod storage;
 
 use std::future::Future;
+use std::time::Duration;
 
 use shakedown_checkers::{Claim, Level};
 
 use crate::door::{Client, Defect, Failure, Family, Invariant, Mode, Node, Recovery, System};
+
+use crate::raft;
 
 use client::RaftKvClient;
 use defects::Bug;
@@ -125,6 +128,19 @@ impl System for RaftKv {
 
     fn recovery(&self) -> Recovery {
         Recovery::Majority
+    }
+
+    fn timeouts(&self) -> &'static [Duration] {
+        &[raft::ELECTION_TIMEOUT, raft::QUORUM_TIMEOUT, client::ATTEMPT, client::PATIENCE]
+    }
+
+    /// Every datagram has its checksum.
+    fn endures(&self) -> &'static [&'static str] {
+        &["corrupt"]
+    }
+
+    fn never_meets(&self) -> &'static [&'static str] {
+        &["stall"]
     }
 
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {

@@ -7,6 +7,7 @@ use shakedown_checkers::levels::Level;
 use shakedown_systems::door::SystemInfo;
 
 use crate::catalogue::{Pairing, pairings};
+use crate::faults::Group;
 use crate::plan::FaultKind;
 
 use super::{ListArguments, Status, Trouble, print};
@@ -73,7 +74,15 @@ fn items(what: What) -> Vec<Item> {
             .iter()
             .map(|p| item("workloads", &format!("{} {}", p.system().name, p.workload()), p.workload_summary()))
             .collect(),
-        What::Faults => FaultKind::ALL.iter().map(|(name, summary)| item("faults", name, summary)).collect(),
+        What::Faults => FaultKind::ALL
+            .iter()
+            .map(|(name, summary)| {
+                let group = Group::ALL.iter().find(|(_, group)| FaultKind::group(name) == Some(*group));
+                let group = group.map_or("", |(group, _)| group);
+                let beyond = if FaultKind::is_beyond_most(name) { "; only for systems that endure it" } else { "" };
+                item("faults", name, &format!("{summary} ({group}{beyond})"))
+            })
+            .collect(),
         What::Models => ModelName::ALL.iter().map(|model| item("models", model.name(), model.summary())).collect(),
         What::Consistency => {
             Level::ALL.iter().map(|level| item("consistency", level.name(), level.summary())).collect()

@@ -11,10 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use shakedown_results::index::{self, Again};
 use shakedown_results::{RunRecord, Word, directory, terminal};
+use shakedown_systems::door::{ModeInfo, SystemInfo};
 
 use crate::campaign::{self, Campaign, Job, cause};
 use crate::catalogue::{Pairing, pairings};
-use crate::plan::FaultKind;
+use crate::faults::Group;
+use crate::plan::{FaultKind, refusal};
 use crate::scenario::Scenario;
 
 use super::{Keep, RunArguments, ScenarioArguments, Status, Trouble, print, unknown};
@@ -126,7 +128,6 @@ pub(super) fn wanted<'a>(
         names.dedup();
         return Err(unknown("system", system, &names));
     }
-    let faults = faults(&arguments.faults)?;
     let stop_ms = milliseconds(&arguments.time)?;
     let mut wanted: Vec<(&dyn Pairing, Scenario)> = Vec::new();
     let mut modes = Vec::new();
@@ -165,7 +166,7 @@ pub(super) fn wanted<'a>(
                 clients: arguments.clients,
                 operations: arguments.operations.map(|operations| operations as usize),
                 stop_ms,
-                faults: faults.clone(),
+                faults: faults(&arguments.faults, system, mode)?,
                 heal_all: arguments.heal_all,
                 ..Scenario::new(&system.name, &mode.name)
             };
@@ -194,17 +195,29 @@ pub(super) fn wanted<'a>(
     Err(Trouble("nothing to run: no system serves all that was asked for".to_owned()))
 }
 
-fn faults(list: &str) -> Result<Vec<&'static str>, Trouble> {
-    let known: Vec<&'static str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
+/// The kinds of faults of a list, for a mode. Of a group, those that the mode endures; who names a kind is told if it does not.
+fn faults(list: &str, system: &SystemInfo, mode: &ModeInfo) -> Result<Option<Vec<&'static str>>, Trouble> {
     match list {
-        "all" => return Ok(known),
-        "none" => return Ok(Vec::new()),
+        "all" => return Ok(None),
+        "none" => return Ok(Some(Vec::new())),
         _ => {}
     }
-    list.split(',')
-        .map(str::trim)
-        .map(|name| known.iter().copied().find(|known| *known == name).ok_or_else(|| unknown("fault", name, &known)))
-        .collect()
+    let mut kinds: Vec<&'static str> = Vec::new();
+    for name in list.split(',').map(str::trim) {
+        if let Some((_, group)) = Group::ALL.iter().find(|(known, _)| *known == name) {
+            let of_group = FaultKind::GROUPS.iter().filter(|(_, of)| of == group).map(|(kind, _)| *kind);
+            kinds.extend(of_group.filter(|kind| refusal(kind, system, mode).is_none()));
+            continue;
+        }
+        let known: Vec<&'static str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
+        let kind = known.iter().copied().find(|known| *known == name).ok_or_else(|| unknown("fault", name, &known))?;
+        if let Some(problem) = refusal(kind, system, mode) {
+            return Err(Trouble(format!("--faults {name}: {problem}")));
+        }
+        kinds.push(kind);
+    }
+    // In the order in which they are listed, each once.
+    Ok(Some(FaultKind::GROUPS.iter().map(|(kind, _)| *kind).filter(|kind| kinds.contains(kind)).collect()))
 }
 
 fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {

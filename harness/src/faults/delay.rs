@@ -13,6 +13,7 @@ pub struct Delay {
 impl Family for Delay {
     const NAME: &'static str = "delay";
     const SUMMARY: &'static str = "messages are late and overtake each other";
+    const GROUP: Group = Group::Network;
 
     fn draw(draw: &mut Draw<'_>) -> Delay {
         Delay { at_most_ms: *[10, 40, 120, 300].choose(draw.chance).unwrap_or(&40) }

@@ -13,6 +13,7 @@ pub struct Loss {
 impl Family for Loss {
     const NAME: &'static str = "loss";
     const SUMMARY: &'static str = "messages are lost";
+    const GROUP: Group = Group::Network;
 
     fn draw(draw: &mut Draw<'_>) -> Loss {
         Loss { probability: f64::from(draw.chance.random_range(2..=30)) / 100.0 }

@@ -15,6 +15,7 @@ pub struct OneWay {
 impl Family for OneWay {
     const NAME: &'static str = "one-way";
     const SUMMARY: &'static str = "what some nodes send does not reach others; the way back is open";
+    const GROUP: Group = Group::Network;
     const LEAST_NODES: usize = 2;
 
     fn draw(draw: &mut Draw<'_>) -> OneWay {

@@ -12,15 +12,18 @@ pub struct Partition {
 
 impl Family for Partition {
     const NAME: &'static str = "partition";
-    const SUMMARY: &'static str = "nodes of different sides do not hear each other: halves, one node, the leader";
+    const SUMMARY: &'static str = "nodes of different sides do not hear each other: halves, one node, the leader, nodes from all clients; clients have no sides of their own";
+    const GROUP: Group = Group::Network;
     const LEAST_NODES: usize = 2;
 
-    /// Halves, one node alone, or the holder of a role alone.
+    /// Halves, one node alone, the holder of a role alone, or some nodes from the clients.
     fn draw(draw: &mut Draw<'_>) -> Partition {
         let shuffled = draw.shuffled();
-        let small = match draw.way(1, 3) {
+        let small = match draw.way(2, 5) {
             0 => return Partition { sides: vec![vec![draw.role()]] },
-            1 => 1,
+            1 => return Partition { sides: vec![vec![draw.role()], vec![CLIENTS.to_owned()]] },
+            2 => return Partition { sides: vec![draw.minority(), vec![CLIENTS.to_owned()]] },
+            3 => 1,
             _ => shuffled.len() / 2,
         };
         let (one, other) = shuffled.split_at(small.min(shuffled.len()));

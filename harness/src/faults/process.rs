@@ -28,10 +28,11 @@ pub struct PowerLoss {
 
 /// The three differ in how long the process is down, and in what is left of its disk.
 macro_rules! stops {
-    ($family:ident, $name:literal, $summary:literal, instant: $instant:literal, power: $power:literal) => {
+    ($family:ident, $group:ident, $name:literal, $summary:literal, instant: $instant:literal, power: $power:literal) => {
         impl Family for $family {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = $summary;
+            const GROUP: Group = Group::$group;
             const IS_INSTANT: bool = $instant;
 
             fn draw(draw: &mut Draw<'_>) -> $family {
@@ -57,9 +58,90 @@ macro_rules! stops {
     };
 }
 
-stops!(Crash, "crash", "processes die and begin again at once", instant: true, power: false);
-stops!(Kill, "kill", "processes die and stay down for a while", instant: false, power: false);
+stops!(Crash, Process, "crash", "processes die and begin again at once", instant: true, power: false);
+stops!(Kill, Process, "kill", "processes die and stay down for a while", instant: false, power: false);
 stops!(
-    PowerLoss, "power-loss", "as kill; what was not synced is lost, the last write may be torn",
+    PowerLoss, Disk, "power-loss", "as kill; what was not synced is lost, the last write may be torn",
     instant: false, power: true
 );
+
+/// One process after the other dies and stays down for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollingRestart {
+    /// Whose, in order.
+    pub nodes: Vec<String>,
+    /// How long each is down, in milliseconds.
+    pub each_ms: u64,
+}
+
+impl Family for RollingRestart {
+    const NAME: &'static str = "rolling-restart";
+    const SUMMARY: &'static str = "one process after the other dies and is down for a while, as in a deployment";
+    const GROUP: Group = Group::Process;
+
+    fn draw(draw: &mut Draw<'_>) -> RollingRestart {
+        RollingRestart { nodes: draw.shuffled(), each_ms: draw.one_of_ms(&[5, 40, 120, 300]) }
+    }
+
+    fn groups(&self) -> Vec<&[String]> {
+        vec![&self.nodes]
+    }
+
+    fn check(&self, _: &[String]) -> Result<(), String> {
+        between("each_ms", self.each_ms, 1, 60_000)
+    }
+
+    fn targets(&self, cluster: &Cluster) -> Vec<Host> {
+        cluster.hosts(&self.nodes)
+    }
+
+    fn begin(&self, cluster: &Cluster) -> Effect {
+        let one = |name: &String| cluster.hosts(std::slice::from_ref(name));
+        Effect::Rolling { nodes: self.nodes.iter().flat_map(one).collect(), each_ms: self.each_ms }
+    }
+
+    fn describe(&self, _: &Cluster) -> String {
+        format!("{}, {} ms each", self.nodes.join(", then "), self.each_ms)
+    }
+}
+
+/// Processes die again and again, soon after they have begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrashLoop {
+    /// Whose.
+    pub nodes: Vec<String>,
+    /// How long they live, in milliseconds.
+    pub every_ms: u64,
+}
+
+impl Family for CrashLoop {
+    const NAME: &'static str = "crash-loop";
+    const SUMMARY: &'static str = "processes die again and again, soon after they have begun";
+    const GROUP: Group = Group::Process;
+
+    fn draw(draw: &mut Draw<'_>) -> CrashLoop {
+        CrashLoop { nodes: draw.victims(), every_ms: draw.one_of_ms(&[1, 2, 5, 20, 80]) }
+    }
+
+    fn groups(&self) -> Vec<&[String]> {
+        vec![&self.nodes]
+    }
+
+    fn check(&self, _: &[String]) -> Result<(), String> {
+        between("every_ms", self.every_ms, 1, 60_000)
+    }
+
+    fn targets(&self, cluster: &Cluster) -> Vec<Host> {
+        cluster.hosts(&self.nodes)
+    }
+
+    fn begin(&self, cluster: &Cluster) -> Effect {
+        Effect::Repeat { nodes: cluster.hosts(&self.nodes), every_ms: self.every_ms }
+    }
+
+    fn describe(&self, cluster: &Cluster) -> String {
+        format!("{} every {} ms", cluster.list(&self.nodes), self.every_ms)
+    }
+}

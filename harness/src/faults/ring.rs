@@ -13,6 +13,7 @@ pub struct Ring {
 impl Family for Ring {
     const NAME: &'static str = "ring";
     const SUMMARY: &'static str = "every node hears a majority, but no two the same one";
+    const GROUP: Group = Group::Network;
     const LEAST_NODES: usize = 3;
 
     fn draw(draw: &mut Draw<'_>) -> Ring {
@@ -53,5 +54,52 @@ impl Family for Ring {
 
     fn describe(&self, _: &Cluster) -> String {
         self.order.join(" – ")
+    }
+}
+
+/// Two halves that do not hear each other, and one node that hears both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridge {
+    /// The node that hears all.
+    pub bridge: Vec<String>,
+    /// The halves.
+    pub sides: [Vec<String>; 2],
+}
+
+impl Family for Bridge {
+    const NAME: &'static str = "bridge";
+    const SUMMARY: &'static str = "two halves do not hear each other; one node hears both";
+    const GROUP: Group = Group::Network;
+    const LEAST_NODES: usize = 3;
+
+    fn draw(draw: &mut Draw<'_>) -> Bridge {
+        let mut others = draw.shuffled();
+        let bridge = others.split_off(others.len() - 1);
+        let half = others.split_off(others.len() / 2);
+        Bridge { bridge, sides: [others, half] }
+    }
+
+    fn groups(&self) -> Vec<&[String]> {
+        vec![&self.bridge, &self.sides[0], &self.sides[1]]
+    }
+
+    fn targets(&self, cluster: &Cluster) -> Vec<Host> {
+        cluster.hosts(&self.bridge)
+    }
+
+    fn begin(&self, cluster: &Cluster) -> Effect {
+        let mut rows = cluster.rows();
+        let [one, other] = [0, 1].map(|side| cluster.hosts(&self.sides[side]));
+        for (&from, &to) in one.iter().flat_map(|from| other.iter().map(move |to| (from, to))) {
+            rows[from] |= 1 << to;
+            rows[to] |= 1 << from;
+        }
+        Effect::Network(LinkRule::Cut(rows))
+    }
+
+    fn describe(&self, cluster: &Cluster) -> String {
+        let [one, other] = [0, 1].map(|side| cluster.list(&self.sides[side]));
+        format!("{one} | {} | {other}", cluster.list(&self.bridge))
     }
 }

@@ -9,6 +9,8 @@ use rand::{Rng, RngExt};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use shakedown_systems::door::{Files, Sent};
 
+use crate::faults::DiskFault;
+
 /// A node's disk. It outlives the node's processes.
 pub struct SimulatedDisk {
     state: Mutex<State>,
@@ -22,6 +24,10 @@ struct State {
     names: BTreeSet<String>,
     removed: BTreeMap<String, File>,
     chance: Xoshiro256PlusPlus,
+    /// What it does that it should not, and which faults do that.
+    faults: Vec<(u32, DiskFault)>,
+    /// What those did since they were asked.
+    felt: Vec<(u32, &'static str, u64)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,7 +42,14 @@ struct File {
 impl SimulatedDisk {
     /// An empty disk.
     pub fn new(sync_ms: [u64; 2], chance: Xoshiro256PlusPlus) -> SimulatedDisk {
-        let state = State { files: BTreeMap::new(), names: BTreeSet::new(), removed: BTreeMap::new(), chance };
+        let state = State {
+            files: BTreeMap::new(),
+            names: BTreeSet::new(),
+            removed: BTreeMap::new(),
+            chance,
+            faults: Vec::new(),
+            felt: Vec::new(),
+        };
         SimulatedDisk { state: Mutex::new(state), sync_ms }
     }
 
@@ -45,7 +58,7 @@ impl SimulatedDisk {
     /// Of what was appended and not synced, a part of any length may remain. Files whose names were not synced are gone.
     pub fn lose_power(&self) -> u64 {
         let mut state = self.state();
-        let State { files, names, removed, chance } = &mut *state;
+        let State { files, names, removed, chance, .. } = &mut *state;
         let mut lost = 0;
         for (name, file) in std::mem::take(removed) {
             files.entry(name).or_insert(file);
@@ -68,6 +81,82 @@ impl SimulatedDisk {
         lost
     }
 
+    /// Begins to do what it should not; what happens once happens now.
+    pub fn break_down(&self, fault: u32, what: DiskFault) {
+        let mut state = self.state();
+        let State { files, names, removed, chance, felt, .. } = &mut *state;
+        match what {
+            DiskFault::Rot(bits) => {
+                for _ in 0..bits {
+                    let kept: Vec<&mut File> = files.values_mut().filter(|file| file.durable > 0).collect();
+                    let total: usize = kept.iter().map(|file| file.durable).sum();
+                    let mut at = if total == 0 { continue } else { chance.random_range(0..total) };
+                    let bit = chance.random_range(0..8);
+                    for file in kept {
+                        if at < file.durable {
+                            file.content[at] ^= 1 << bit;
+                            felt.push((fault, "bits flipped", 1));
+                            break;
+                        }
+                        at -= file.durable;
+                    }
+                }
+            }
+            DiskFault::LostEntry => {
+                if let Some((name, _)) = files.pop_last() {
+                    names.remove(&name);
+                    removed.remove(&name);
+                    felt.push((fault, "files lost", 1));
+                }
+            }
+            DiskFault::Wipe => {
+                felt.push((fault, "bytes wiped", files.values().map(|file| file.content.len() as u64).sum()));
+                files.clear();
+                names.clear();
+                removed.clear();
+            }
+            lasting => state.faults.push((fault, lasting)),
+        }
+    }
+
+    /// Stops doing what a fault made it do.
+    pub fn mend(&self, fault: u32) {
+        self.state().faults.retain(|(id, _)| *id != fault);
+    }
+
+    /// What faults did since this was asked.
+    pub fn take_felt(&self) -> Vec<(u32, &'static str, u64)> {
+        std::mem::take(&mut self.state().felt)
+    }
+
+    /// Waits as long as a sync takes. Tells whether it makes anything durable.
+    async fn synchronise(&self) -> io::Result<bool> {
+        let (mut latency, mut fails, mut lies) = (self.latency(), false, false);
+        {
+            let mut state = self.state();
+            let State { faults, felt, chance, .. } = &mut *state;
+            for (fault, what) in faults.iter() {
+                match *what {
+                    DiskFault::SlowSync(more) => {
+                        latency += Duration::from_millis(more);
+                        felt.push((*fault, "milliseconds of syncs", more));
+                    }
+                    DiskFault::FailingSync(probability) if chance.random_bool(probability) => {
+                        fails = true;
+                        felt.push((*fault, "syncs failed", 1));
+                    }
+                    DiskFault::LyingSync => {
+                        lies = true;
+                        felt.push((*fault, "syncs not done", 1));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        tokio::time::sleep(latency).await;
+        if fails { Err(io::Error::other("the disk failed to sync")) } else { Ok(!lies) }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,11 +174,29 @@ impl Files for SimulatedDisk {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        Ok(self.state().files.get(name).ok_or_else(|| missing(name))?.content.clone())
+        let mut state = self.state();
+        let State { files, faults, felt, chance, .. } = &mut *state;
+        let mut content = files.get(name).ok_or_else(|| missing(name))?.content.clone();
+        for (fault, what) in faults.iter() {
+            if let DiskFault::Misread(probability) = what
+                && !content.is_empty()
+                && chance.random_bool(*probability)
+            {
+                let at = chance.random_range(0..content.len());
+                content[at] ^= 1 << chance.random_range(0..8);
+                felt.push((*fault, "reads altered", 1));
+            }
+        }
+        Ok(content)
     }
 
     fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
+        let full = state.faults.iter().find(|(_, what)| *what == DiskFault::Full).map(|(fault, _)| *fault);
+        if let (Some(fault), false) = (full, bytes.is_empty()) {
+            state.felt.push((fault, "writes refused", 1));
+            return Err(io::Error::new(ErrorKind::StorageFull, "the disk is full"));
+        }
         state.files.entry(name.to_owned()).or_default().content.extend_from_slice(bytes);
         Ok(())
     }
@@ -120,7 +227,9 @@ impl Files for SimulatedDisk {
     fn sync<'a>(&'a self, name: &'a str) -> Sent<'a, io::Result<()>> {
         Box::pin(async move {
             let written = self.state().files.get(name).ok_or_else(|| missing(name))?.content.len();
-            tokio::time::sleep(self.latency()).await;
+            if !self.synchronise().await? {
+                return Ok(());
+            }
             let mut state = self.state();
             let file = state.files.get_mut(name).ok_or_else(|| missing(name))?;
             file.durable = file.durable.max(written.min(file.content.len()));
@@ -131,7 +240,9 @@ impl Files for SimulatedDisk {
 
     fn sync_directory(&self) -> Sent<'_, io::Result<()>> {
         Box::pin(async move {
-            tokio::time::sleep(self.latency()).await;
+            if !self.synchronise().await? {
+                return Ok(());
+            }
             let mut state = self.state();
             state.names = state.files.keys().cloned().collect();
             state.removed.clear();

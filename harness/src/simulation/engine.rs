@@ -169,7 +169,7 @@ impl Engine for Turmoil {
 
 impl Turmoil {
     /// Asks again for what is held, in the order in which it was taken.
-    fn ask_again(&mut self, fabric: &mut Fabric, rules: &impl LinkRules, step: u64) {
+    fn ask_again(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
         let held = self.links.iter_mut().flat_map(|link| &mut link.messages).filter(|message| message.due == Due::Held);
         let mut held: Vec<&mut Carried> = held.collect();
         held.sort_by_key(|message| message.number);

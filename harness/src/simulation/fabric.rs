@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::mix;
 
-use super::ground::{Fate, Host, LinkRules};
+use super::ground::{Extra, Fate, Host, LinkRules};
 
 /// What a host sends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +93,27 @@ impl Fabric {
         due
     }
 
+    /// Takes a datagram that was sent at this step, and says when it is due and what else becomes of it.
+    pub fn take_datagram(&mut self, rules: &mut impl LinkRules, from: Host, to: Host, step: u64) -> (Due, Extra) {
+        let number = self.numbers[from * self.hosts + to];
+        let due = self.take(rules, from, to, Carriage::Datagram, step);
+        let extra = if due == Due::Never { Extra::default() } else { rules.extra(from, to, number) };
+        if extra != Extra::default() {
+            let code = [extra.copy_after.unwrap_or(0), extra.altered_by.unwrap_or(0)];
+            self.digest.update(&mix(&code).to_le_bytes());
+        }
+        (due, extra)
+    }
+
     /// Asks again for a message that was held.
-    pub fn ask_again(&mut self, rules: &impl LinkRules, from: Host, to: Host, carriage: Carriage, step: u64) -> Due {
+    pub fn ask_again(
+        &mut self,
+        rules: &mut impl LinkRules,
+        from: Host,
+        to: Host,
+        carriage: Carriage,
+        step: u64,
+    ) -> Due {
         if rules.holds(from, to) {
             return Due::Held;
         }

@@ -15,14 +15,26 @@ pub enum Fate {
     Lost(u32),
 }
 
+/// What else happens to a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// It comes a second time, so many milliseconds after the first.
+    pub copy_after: Option<u64>,
+    /// One of its bits is another one: which, by chance.
+    pub altered_by: Option<u64>,
+}
+
 /// The faults that are going on, as the network asks about them.
 pub trait LinkRules {
     /// What becomes of the n-th message from one host to another. A pure function of the faults that are going on and these
     /// numbers, so that no message changes the fate of another.
     fn fate(&mut self, from: Host, to: Host, number: u64) -> Fate;
 
+    /// What else becomes of it, if it is a datagram.
+    fn extra(&mut self, from: Host, to: Host, number: u64) -> Extra;
+
     /// Whether messages of a stream from one host to another have to wait.
-    fn holds(&self, from: Host, to: Host) -> bool;
+    fn holds(&mut self, from: Host, to: Host) -> bool;
 
     /// Whether a host's process is down.
     fn is_down(&self, host: Host) -> bool;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shakedown_systems::door::{Address, Datagrams, Sent, Socket};
 use tokio::sync::Notify;
 
-use super::fabric::{Carriage, Due, Fabric};
+use super::fabric::{Due, Fabric};
 use super::ground::{Host, LinkRules};
 
 /// As many datagrams wait at a port; what comes then is lost, as in a kernel.
@@ -32,6 +32,15 @@ struct State {
     ports: BTreeMap<(Host, u16), Arc<Port>>,
 }
 
+impl State {
+    /// Lays a datagram under way, behind all others that are due with it.
+    fn lay(&mut self, due: u64, datagram: Datagram) {
+        self.under_way.insert((due, self.number), datagram);
+        self.number += 1;
+    }
+}
+
+#[derive(Clone)]
 struct Datagram {
     from: (Host, u16),
     to: (Host, u16),
@@ -78,12 +87,17 @@ impl Mailboxes {
     /// Gives what was sent since the last call its fate, and lays what is due in the next step before its readers.
     pub fn carry(&self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
         let mut state = lock(&self.state);
-        for datagram in std::mem::take(&mut state.sent) {
-            if let Due::At(due) = fabric.take(rules, datagram.from.0, datagram.to.0, Carriage::Datagram, step) {
-                let number = state.number;
-                state.number += 1;
-                state.under_way.insert((due, number), datagram);
+        for mut datagram in std::mem::take(&mut state.sent) {
+            let (due, extra) = fabric.take_datagram(rules, datagram.from.0, datagram.to.0, step);
+            let Due::At(due) = due else { continue };
+            if let Some(after) = extra.copy_after {
+                state.lay(due + after, datagram.clone());
             }
+            if let (Some(chance), false) = (extra.altered_by, datagram.bytes.is_empty()) {
+                let bit = chance % (8 * datagram.bytes.len() as u64);
+                datagram.bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+            }
+            state.lay(due, datagram);
         }
         while let Some(first) = state.under_way.first_entry().filter(|first| first.key().0 <= step + 1) {
             let Datagram { from, to, bytes } = first.remove();

@@ -6,12 +6,13 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::{Arc, Once};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -78,6 +79,8 @@ thread_local! {
     static ON_STAGE: Cell<(Host, Option<u64>)> = const { Cell::new((NOBODY, None)) };
     /// The host that is being stepped.
     static STEPPED: Cell<Host> = const { Cell::new(NOBODY) };
+    /// The hosts that stand still, and who is to be woken when each goes on.
+    static STILL: RefCell<BTreeMap<Host, Vec<Waker>>> = const { RefCell::new(BTreeMap::new()) };
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
     static LISTENER: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
 }
@@ -126,6 +129,7 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
+        STILL.take();
         RECORDER.set(None);
     }
 }
@@ -137,6 +141,16 @@ fn record<R>(act: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
 /// The time of the run on this thread, in simulated nanoseconds.
 pub fn now() -> u64 {
     record(|recorder| recorder.time).unwrap_or(0)
+}
+
+/// Lets nothing of a host run, or lets it go on: whoever was woken meanwhile runs then.
+pub fn pause(host: Host, still: bool) {
+    if still {
+        STILL.with_borrow_mut(|hosts| hosts.entry(host).or_default().clear());
+    } else {
+        let wakers = STILL.with_borrow_mut(|hosts| hosts.remove(&host));
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
 }
 
 /// Puts down a process that ended by itself.
@@ -178,7 +192,7 @@ impl<F: Future> Future for OnStage<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        if self.dead {
+        if self.dead || stands_still(self.host, context) {
             return Poll::Pending;
         }
         let before = ON_STAGE.replace((self.host, self.operation));
@@ -191,6 +205,17 @@ impl<F: Future> Future for OnStage<F> {
             Poll::Pending
         })
     }
+}
+
+/// Whether a host stands still; then the future is woken when it goes on.
+fn stands_still(host: Host, context: &Context<'_>) -> bool {
+    STILL.with_borrow_mut(|hosts| match hosts.get_mut(&host) {
+        Some(wakers) => {
+            wakers.push(context.waker().clone());
+            true
+        }
+        None => false,
+    })
 }
 
 /// What a caught panic said, and where.

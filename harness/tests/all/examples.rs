@@ -2,13 +2,13 @@
 
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/axum_store.rs"]
-mod axum_store;
+pub mod axum_store;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/openraft_store/main.rs"]
-mod openraft_store;
+pub mod openraft_store;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/tcp_store.rs"]
-mod tcp_store;
+pub mod tcp_store;
 
 use axum_store::AxumStore;
 use openraft_store::OpenraftStore;

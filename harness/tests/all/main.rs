@@ -3,6 +3,7 @@
 mod command_line;
 mod determinism;
 mod examples;
+mod faults;
 mod other_shapes;
 mod raft_kv;
 mod strangers;

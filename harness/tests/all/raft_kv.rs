@@ -65,7 +65,7 @@ fn local_reads_are_stale_and_that_is_allowed() {
 /// without it.
 #[test]
 fn planted_defects_are_found_and_their_twins_pass() {
-    let all = Scenario::new("raft-kv", "log").faults;
+    let all = shakedown::plan::FaultKind::ordinary();
     let rows: [(&str, &str, &[&'static str], &str, u64); 10] = [
         ("no-client-sessions", "log", &all, "linearizable", 40),
         ("maybe-reported-as-fail", "log", &all, "linearizable", 60),
@@ -75,14 +75,17 @@ fn planted_defects_are_found_and_their_twins_pass() {
         ("votes-counted-twice", "log", &["delay", "crash"], "election-safety", 400),
         ("read-before-own-commit", "read-index", &["partition", "crash"], "linearizable", 40),
         ("commit-past-verified", "log", &["partition", "one-way", "loss", "crash"], "state-machine-safety", 40),
-        ("no-directory-sync", "log", &["power-loss"], "election-safety", 20),
+        ("no-directory-sync", "log", &["power-loss"], "linearizable", 20),
         ("append-after-torn", "log", &["power-loss"], "state-machine-safety", 60),
     ];
     let kv = kv();
     assert_eq!(rows.len(), kv.system().defects.len());
     for (defect, mode, faults, breaks, within) in rows {
-        let mut scenario =
-            Scenario { defect: Some(defect.to_owned()), faults: faults.to_vec(), ..Scenario::new("raft-kv", mode) };
+        let mut scenario = Scenario {
+            defect: Some(defect.to_owned()),
+            faults: Some(faults.to_vec()),
+            ..Scenario::new("raft-kv", mode)
+        };
         if defect == "votes-counted-twice" {
             // Two candidates of one term, and a vote that arrives twice: elections, and little else.
             scenario.operations = Some(40);

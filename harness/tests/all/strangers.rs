@@ -103,11 +103,11 @@ impl Invoke<Kv> for TcpClient {
 
 fn run(pairing: &dyn Pairing, faults: &[&'static str], seed: u64) -> JudgedRun {
     let scenario = Scenario {
-        nodes: 1,
+        nodes: Some(1),
         clients: 4,
         operations: Some(80),
         stop_ms: 2_500,
-        faults: faults.to_vec(),
+        faults: Some(faults.to_vec()),
         ..Scenario::new(&pairing.system().name, "only")
     };
     pairing.run(pairing.draw(&scenario, seed).expect("it makes sense")).expect("it makes sense")
@@ -283,11 +283,11 @@ fn a_service_that_spawns_its_tasks_repeats_whatever_was_spawned_before() {
     let mut resets = 0;
     for seed in 0..12 {
         let scenario = Scenario {
-            nodes: 1,
+            nodes: Some(1),
             clients: 8,
             operations: Some(60),
             stop_ms: 2_000,
-            faults: vec!["kill", "crash", "loss", "delay"],
+            faults: Some(vec!["kill", "crash", "loss", "delay"]),
             ..Scenario::new("spawning", "only")
         };
         let plan = pairing.draw(&scenario, seed).expect("it makes sense");

@@ -10,6 +10,8 @@ use super::{Backend, Chance, Clock, Socket};
 pub struct Client {
     /// Its number, from 0.
     pub number: u32,
+    /// Which of its sessions this is, from 0: a client that was replaced knows nothing of what its predecessor did.
+    pub session: u32,
     /// The nodes of the cluster, in order.
     pub cluster: Arc<[Arc<str>]>,
     /// Its clock.
@@ -23,12 +25,13 @@ impl Client {
     /// A client's context. Only a simulation makes these.
     pub fn new(
         number: u32,
+        session: u32,
         cluster: Arc<[Arc<str>]>,
         clock: Clock,
         chance: Chance,
         backend: Arc<dyn Backend>,
     ) -> Client {
-        Client { number, cluster, clock, chance, backend }
+        Client { number, session, cluster, clock, chance, backend }
     }
 
     /// The node that is this client's own, if nodes are dealt out in turn.

@@ -1,5 +1,7 @@
 //! A system that can be run in several ways, each with what it promises.
 
+use std::time::Duration;
+
 use shakedown_checkers::Claim;
 
 use super::{Defect, DefectInfo, Recovery, System};
@@ -71,6 +73,12 @@ pub struct ModeInfo {
     pub marks: &'static [(&'static str, &'static str)],
     /// See [`System::recovery`].
     pub recovery: Recovery,
+    /// See [`System::timeouts`].
+    pub timeouts: &'static [Duration],
+    /// See [`System::endures`].
+    pub endures: &'static [&'static str],
+    /// See [`System::never_meets`].
+    pub never_meets: &'static [&'static str],
 }
 
 impl SystemInfo {
@@ -114,6 +122,9 @@ impl ModeInfo {
             moments: system.moments(),
             marks: system.marks(),
             recovery: system.recovery(),
+            timeouts: system.timeouts(),
+            endures: system.endures(),
+            never_meets: system.never_meets(),
         }
     }
 }

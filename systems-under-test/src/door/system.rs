@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Client, Invariant, Node};
 
@@ -103,6 +104,22 @@ pub trait System: 'static {
         Recovery::All
     }
 
+    /// How long it waits for what: faults last about as long, as little tells who waits too short.
+    fn timeouts(&self) -> &'static [Duration] {
+        &[]
+    }
+
+    /// The faults beyond most systems under which it promises what it promises otherwise, by name: of a disk that forgets or lies, of altered
+    /// messages. `shakedown list faults` says which those are.
+    fn endures(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The faults that it cannot meet, by name: a system without streams never stalls.
+    fn never_meets(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What must hold inside the system at every moment. Each observes the whole run.
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {
         Vec::new()
@@ -165,6 +182,18 @@ impl<S: System> System for Arc<S> {
 
     fn recovery(&self) -> Recovery {
         S::recovery(self)
+    }
+
+    fn timeouts(&self) -> &'static [Duration] {
+        S::timeouts(self)
+    }
+
+    fn endures(&self) -> &'static [&'static str] {
+        S::endures(self)
+    }
+
+    fn never_meets(&self) -> &'static [&'static str] {
+        S::never_meets(self)
     }
 
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {

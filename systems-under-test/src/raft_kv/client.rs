@@ -12,11 +12,11 @@ use super::message::{Answer, Packet, Reply, Request};
 use super::{PORT, ReadMode};
 
 /// How long to wait for one node's answer.
-const ATTEMPT: Duration = Duration::from_millis(120);
+pub const ATTEMPT: Duration = Duration::from_millis(120);
 /// How long to wait before asking again while nobody leads.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long an operation may take, retries included.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A client of the store. It asks the node that it takes for the leader; in the mode in which any node answers reads, it reads
 /// from a node of its own.
@@ -38,7 +38,7 @@ impl RaftKvClient {
 
     async fn perform(&mut self, operation: Operation) -> Outcome<Option<i64>> {
         self.sequence += 1;
-        let request = Request { session: u64::from(self.context.number) + 1, sequence: self.sequence, operation };
+        let request = Request { session: self.session(), sequence: self.sequence, operation };
         let local = self.reads == ReadMode::Follower && matches!(operation, Operation::Read { .. });
         let until = self.context.clock.now() + PATIENCE;
         while self.context.clock.now() < until {
@@ -68,6 +68,11 @@ impl RaftKvClient {
             }
         }
         Outcome::Info("timeout".to_owned())
+    }
+
+    /// No two clients have the same, nor have two sessions of one client.
+    fn session(&self) -> u64 {
+        u64::from(self.context.session) << 32 | (u64::from(self.context.number) + 1)
     }
 
     /// Asks one node, and waits for its answer to this request; older answers are passed over.

@@ -63,6 +63,9 @@ pub enum Answer {
     Refused,
 }
 
+/// How long a checksum is, in bytes.
+const CHECKSUM: usize = 4;
+
 /// A datagram.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Packet {
@@ -75,13 +78,21 @@ pub enum Packet {
 }
 
 impl Packet {
-    /// The packet as bytes.
+    /// The packet as bytes, behind its checksum.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).expect("every packet has an encoding")
+        let mut bytes = vec![0; CHECKSUM];
+        bytes = postcard::to_extend(self, bytes).expect("every packet has an encoding");
+        let checksum = crc32fast::hash(&bytes[CHECKSUM..]);
+        bytes[..CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        bytes
     }
 
-    /// The packet in some bytes, or `None` if they are none.
+    /// The packet in some bytes, or `None` if they are none, or not as they were sent.
     pub fn decode(bytes: &[u8]) -> Option<Packet> {
-        postcard::from_bytes(bytes).ok()
+        let (checksum, body) = bytes.split_at_checked(CHECKSUM)?;
+        if crc32fast::hash(body).to_le_bytes() != checksum {
+            return None;
+        }
+        postcard::from_bytes(body).ok()
     }
 }
