@@ -8,7 +8,7 @@
 //!                        └──► datagrams to its peers
 //! ```
 //!
-//! [`raft`](crate::raft), `server` and `machine` are pure: a test drives them by hand. `node` is the thin driver. All writes go through the log;
+//! [`raft`], `server` and `machine` are pure: a test drives them by hand. `node` is the thin driver. All writes go through the log;
 //! the modes differ in how reads are answered.
 
 pub mod client;

@@ -125,6 +125,7 @@ struct Diary;
 impl System for Diary {
     type Client = DiaryClient;
 
+    #[expect(clippy::manual_async_fn, reason = "an async function would borrow the system")]
     fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
         async move {
             let socket = node.bind(7000)?;
