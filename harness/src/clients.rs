@@ -1,12 +1,14 @@
 //! The clients of a run: they invoke what the plan says, one operation at a time each, and record what they are told.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shakedown_checkers::Value;
 use shakedown_checkers::history::{Event, EventType, HistoryBuilder, Process};
+use shakedown_systems::door::{Client, Command, System};
 use shakedown_workloads::{Invoke, Look, Outcome, Workload};
 
 use crate::simulation::ground::Host;
@@ -35,6 +37,10 @@ pub struct Shared {
     pub done: Cell<usize>,
     /// How often all clients were told to begin new sessions.
     pub churns: Cell<u32>,
+    /// What an operator is to ask for, each with the fault that wants it.
+    pub commands: RefCell<VecDeque<(u32, Command)>>,
+    /// What became of what was asked for: of which fault, and whether it was done.
+    pub operated: RefCell<Vec<(u32, bool)>>,
     /// What happened so far.
     pub history: RefCell<HistoryBuilder>,
     clients: u32,
@@ -49,6 +55,8 @@ impl Shared {
             phase: Cell::new(Phase::Setup),
             done: Cell::new(0),
             churns: Cell::new(0),
+            commands: RefCell::default(),
+            operated: RefCell::default(),
             history: RefCell::new(HistoryBuilder::new()),
             clients,
             host,
@@ -146,6 +154,26 @@ pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>
         }
     }
     client.shared.done.set(client.shared.done.get() + 1);
+}
+
+/// The operator: asks for what is wanted as soon as it is, each time over a client of its own.
+pub async fn operator<S: System>(shared: Rc<Shared>, system: Rc<S>, begin: impl Fn() -> Client) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        while let Some((fault, command)) = shared.commands.borrow_mut().pop_front() {
+            let (name, node) = (command.name, command.node.clone());
+            let (asked, shared) = (system.operate(begin(), command), Rc::clone(&shared));
+            let host = shared.host;
+            tokio::task::spawn_local(stage::on_stage(host, async move {
+                let done = asked.await.map_err(|error| error.to_string());
+                match &done {
+                    Ok(()) => tracing::info!(event = "operated", command = name, node),
+                    Err(error) => tracing::info!(event = "operated", command = name, node, error),
+                }
+                shared.operated.borrow_mut().push((fault, done.is_ok()));
+            }));
+        }
+    }
 }
 
 struct Running<W: Workload, C> {

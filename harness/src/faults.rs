@@ -15,6 +15,7 @@ mod flapping;
 mod loss;
 mod messages;
 mod one_way;
+mod operator;
 mod partition;
 mod pause;
 mod process;
@@ -37,6 +38,7 @@ pub use flapping::Flapping;
 pub use loss::Loss;
 pub use messages::{Corrupt, Duplicate, Reorder, SlowLink, Stall};
 pub use one_way::OneWay;
+pub use operator::{Compact, Snapshot, Transfer};
 pub use partition::Partition;
 pub use pause::{Pause, SlowNode};
 pub use process::{Crash, CrashLoop, Kill, PowerLoss, RollingRestart};
@@ -55,16 +57,19 @@ pub enum Group {
     Clock,
     /// Clients.
     Clients,
+    /// What an operator does to the whole.
+    Cluster,
 }
 
 impl Group {
     /// All groups, by name.
-    pub const ALL: [(&'static str, Group); 5] = [
+    pub const ALL: [(&'static str, Group); 6] = [
         ("network", Group::Network),
         ("process", Group::Process),
         ("disk", Group::Disk),
         ("clock", Group::Clock),
         ("clients", Group::Clients),
+        ("cluster", Group::Cluster),
     ];
 }
 
@@ -154,6 +159,13 @@ pub enum Effect {
     },
     /// All clients give up their sessions, and begin new ones.
     Churn,
+    /// An operator asks for something.
+    Operate {
+        /// For what.
+        command: &'static str,
+        /// Which node it is about.
+        node: String,
+    },
 }
 
 /// A rule about messages.
@@ -487,4 +499,5 @@ families! {
     PowerLoss SlowSync FailingSync LyingSync DiskFull Misread Rot LostEntry Wipe
     ClockJump ClockDrift ClockStrobe ClockFreeze
     Churn
+    Transfer Snapshot Compact
 }

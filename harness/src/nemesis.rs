@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use shakedown_results::FaultRecord;
+use shakedown_systems::door::Command;
 
 use crate::chance::{fraction, mix};
 use crate::faults::{ClockFault, Cluster, DiskFault, Effect, LinkRule};
-use crate::plan::{Fault, Moment};
+use crate::plan::{Fault, LASTING_MS, Moment};
 use crate::simulation::ground::{Extra, Fate, Host, LinkRules};
 
 /// What is to be done to the machines.
@@ -61,6 +62,13 @@ pub enum Action {
     },
     /// All clients begin new sessions.
     Churn,
+    /// An operator asks for something.
+    Operate {
+        /// Which fault does it.
+        fault: u32,
+        /// What, and of which node.
+        command: Command,
+    },
     /// Something to write into the history.
     Note {
         /// `start-partition`, `stop-partition`.
@@ -193,11 +201,14 @@ impl Nemesis {
         actions
     }
 
-    /// Heals these nodes: nothing that only befalls others ends. What has not begun never does.
+    /// Heals these nodes: nothing that only befalls others ends. What has not begun never does. Where nothing that is to last has begun, all
+    /// nodes are healed: a leader that is sound but alone in having no client would lead for ever.
     pub fn heal(&mut self, healed: &[String], now: u64) -> Vec<Action> {
         self.now = now;
         let mut actions = Vec::new();
         let mask: Vec<bool> = self.cluster.nodes.iter().map(|name| healed.contains(name)).collect();
+        let lasts = |fault: &ActiveFault| fault.began.is_some() && fault.plan.lasts_ms >= LASTING_MS;
+        let mask = if self.faults.iter().any(lasts) { mask } else { vec![true; mask.len()] };
         let all = mask.iter().all(|healed| *healed);
         for at in 0..self.faults.len() {
             if self.faults[at].began.is_none() || self.faults[at].ended.is_some() {
@@ -289,7 +300,8 @@ impl Nemesis {
             | Effect::Pause { nodes, .. }
             | Effect::Disk { nodes, .. }
             | Effect::Clock { nodes, .. } => nodes.clone(),
-            Effect::Network(_) | Effect::Repeat { .. } | Effect::Rolling { .. } | Effect::Churn => Vec::new(),
+            Effect::Network(_) | Effect::Repeat { .. } | Effect::Rolling { .. } => Vec::new(),
+            Effect::Churn | Effect::Operate { .. } => Vec::new(),
         };
         match &effect {
             Effect::Network(rule) => self.rules.push(ActiveRule { fault: id, seed, began: now, rule: rule.clone() }),
@@ -314,6 +326,9 @@ impl Nemesis {
             Effect::Churn => {
                 actions.push(Action::Churn);
                 self.felt(id, "sessions begun anew", 1);
+            }
+            Effect::Operate { command, node } => {
+                actions.push(Action::Operate { fault: id, command: Command { name: command, node: node.clone() } });
             }
             Effect::Repeat { .. } | Effect::Rolling { .. } => {}
         }
@@ -414,7 +429,7 @@ impl Nemesis {
                         }
                     }
                 }
-                Some(Effect::Network(_) | Effect::Repeat { .. } | Effect::Churn) | None => {}
+                Some(Effect::Network(_) | Effect::Repeat { .. } | Effect::Churn | Effect::Operate { .. }) | None => {}
             }
         }
     }
@@ -677,9 +692,12 @@ mod tests {
     #[test]
     fn healing_a_majority_leaves_the_others_as_they_are() {
         let cut = FaultKind::Partition(Partition { sides: vec![names(&["n1", "n2"]), names(&["n3", "n4", "n5"])] });
-        let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, 1000, cut)]);
-        nemesis.advance(0);
-        nemesis.heal(&names(&["n2", "n3", "n4", "n5"]), 10);
-        assert!(!lost(&mut nemesis, 1, 2) && lost(&mut nemesis, 0, 2));
+        for (lasts_ms, all) in [(LASTING_MS, false), (1000, true)] {
+            let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 0, lasts_ms, cut.clone())]);
+            nemesis.advance(0);
+            nemesis.heal(&names(&["n2", "n3", "n4", "n5"]), 10);
+            assert!(!lost(&mut nemesis, 1, 2));
+            assert_eq!(lost(&mut nemesis, 0, 2), !all, "where nothing is to last, all are healed");
+        }
     }
 }

@@ -12,8 +12,8 @@ use shakedown_systems::door::{ModeInfo, SystemInfo};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::faults::CLIENTS;
 pub use crate::faults::FaultKind;
+use crate::faults::{CLIENTS, Group};
 
 /// The schema of a [`Plan`].
 pub const PLAN_SCHEMA: &str = "shakedown/plan/2";
@@ -100,6 +100,9 @@ pub struct Fault {
     /// What goes wrong.
     pub fault: FaultKind,
 }
+
+/// How long a fault lasts that is to last for those who are not healed: longer than any run.
+pub const LASTING_MS: u64 = 3_600_000;
 
 /// When a fault begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -370,6 +373,9 @@ impl Plan {
 
 /// Why a system is not given a fault of this name in a mode, if it is not.
 pub fn refusal(fault: &str, system: &SystemInfo, mode: &ModeInfo) -> Option<String> {
+    if FaultKind::group(fault) == Some(Group::Cluster) && !mode.operator.contains(&fault) {
+        return Some(format!("{} offers no operator that could do {fault}", system.name));
+    }
     if mode.never_meets.contains(&fault) {
         return Some(format!("{} cannot meet {fault}", system.name));
     }

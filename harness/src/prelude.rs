@@ -8,7 +8,7 @@ pub use shakedown_checkers::Level::{
 };
 pub use shakedown_checkers::{Claim, Level, Rule};
 pub use shakedown_systems::door::{
-    Address, Client, Failure, Invariant, Node, Observation, Recovery, System, Violation,
+    Address, Client, Command, Failure, Invariant, Node, Observation, Recovery, System, Violation,
 };
 pub use shakedown_workloads::{Check, Invocation, Invoke, Kv, Look, Outcome, Workload};
 

@@ -185,6 +185,16 @@ where
             };
             tokio::task::spawn_local(stage::on_stage(host, client));
         }
+        if !system.operator().is_empty() {
+            let (cluster, mailboxes) = (cluster.clone(), Arc::clone(&mailboxes));
+            let begin = move || {
+                let backend = Arc::new(HostBackend::new(host, Arc::clone(&mailboxes)));
+                let chance = Chance::new(seed.stream("operator"));
+                Client::new(u32::MAX, 0, cluster.clone(), Clock::new(engine::elapsed), chance, backend)
+            };
+            let operator = clients::operator(Rc::clone(&shared), Rc::clone(&system), begin);
+            tokio::task::spawn_local(stage::on_stage(host, operator));
+        }
         Box::pin(std::future::pending()) as _
     };
     hosts.push((Arc::from(CLIENTS), Box::new(process)));
@@ -288,6 +298,9 @@ impl<E: Engine> Run<'_, E> {
             Err(_) if self.recording.has_exits() => {}
             Err(panicked) => self.fails(stage::message_of(panicked.as_ref())),
         }
+        for (fault, done) in self.shared.operated.take() {
+            self.nemesis.felt(fault, if done { "commands done" } else { "commands refused" }, 1);
+        }
         for machine in &self.machines {
             for (fault, effect, times) in machine.disk.take_felt() {
                 self.nemesis.felt(fault, effect, times);
@@ -356,6 +369,9 @@ impl<E: Engine> Run<'_, E> {
                 },
                 Action::MoveClock { node, by } => self.machines[node].clock.jump(by),
                 Action::SpeedClock { node, factor } => self.machines[node].clock.speed_up(factor),
+                Action::Operate { fault, command } => {
+                    self.shared.commands.borrow_mut().push_back((fault, command));
+                }
                 Action::Churn => self.shared.churns.set(self.shared.churns.get() + 1),
                 Action::Note { function, value } => self.shared.note(function, &value),
             }

@@ -10,7 +10,7 @@ use shakedown_workloads::Workload;
 
 use crate::chance::Seed;
 use crate::faults::{Draw, Group, Kill, OneWay, Partition, one_of};
-use crate::plan::{ClientPlan, Fault, FaultKind, Moment, PLAN_SCHEMA, Plan, Step};
+use crate::plan::{ClientPlan, Fault, FaultKind, LASTING_MS, Moment, PLAN_SCHEMA, Plan, Step};
 
 /// What is wanted of a run, apart from its seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,10 @@ impl Scenario {
         let endured = |kind: &&str| !FaultKind::is_beyond_most(kind) || mode.endures.contains(kind);
         let all = || FaultKind::ALL.iter().map(|(name, _)| *name).filter(endured).collect();
         let wanted: Vec<&str> = self.faults.clone().unwrap_or_else(all);
-        let can_meet = |kind: &&str| FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind);
+        let can_meet = |kind: &&str| {
+            let is_offered = FaultKind::group(kind) != Some(Group::Cluster) || mode.operator.contains(kind);
+            FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind) && is_offered
+        };
         let possible: Vec<&str> = wanted.iter().copied().filter(can_meet).collect();
         let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { possible } else { kinds };
@@ -231,8 +234,6 @@ impl Scenario {
 
 /// How many operations a client gets done in a simulated second, if nothing hinders it.
 const OPERATIONS_PER_SECOND: u64 = 40;
-/// Longer than any run.
-const LASTING_MS: u64 = 3_600_000;
 
 /// All nodes, or in a third of the seeds only as many as the system must recover from: total healing hides livelocks.
 fn healed(nodes: &[String], recovery: Recovery, chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
@@ -263,8 +264,14 @@ fn duration(timeouts: &[Duration], chance: &mut Xoshiro256PlusPlus) -> u64 {
 }
 
 /// How often each group is drawn from.
-const WEIGHTS: [(Group, usize); 5] =
-    [(Group::Network, 4), (Group::Process, 3), (Group::Disk, 3), (Group::Clock, 2), (Group::Clients, 1)];
+const WEIGHTS: [(Group, usize); 6] = [
+    (Group::Network, 4),
+    (Group::Process, 3),
+    (Group::Disk, 3),
+    (Group::Clock, 2),
+    (Group::Clients, 1),
+    (Group::Cluster, 2),
+];
 
 /// How many nodes there are: nearly all failures need no more than three (Yuan et al., OSDI 2014).
 const NODES: [u32; 10] = [3, 3, 3, 3, 3, 3, 5, 5, 5, 4];

@@ -20,6 +20,7 @@ mod invariant;
 mod mode;
 mod network;
 mod node;
+mod operator;
 mod system;
 
 use std::future::Future;
@@ -34,6 +35,7 @@ pub use invariant::{Invariant, Observation, Violation};
 pub use mode::{Family, Mode, ModeInfo, SystemInfo};
 pub use network::{Address, Datagrams, Socket};
 pub use node::{Backend, Node};
+pub use operator::Command;
 pub use system::{Failure, Recovery, System};
 
 /// A future that stays on its thread.

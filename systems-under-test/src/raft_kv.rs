@@ -119,7 +119,7 @@ impl System for RaftKv {
     }
 
     fn moments(&self) -> &'static [&'static str] {
-        &["elected"]
+        &["elected", "leader-stepped-down", "log-truncated"]
     }
 
     fn marks(&self) -> &'static [(&'static str, &'static str)] {

@@ -133,7 +133,7 @@ fn the_history_of_a_run_is_a_history_to_check() {
 
 /// A planted defect, looked for until it is found.
 const PLANTED: [&str; 9] =
-    ["run", "--defect", "read-without-quorum", "--workload", "kv", "--seeds", "0..60", "--stop-after", "1"];
+    ["run", "--defect", "read-without-quorum", "--workload", "kv", "--seeds", "0..200", "--stop-after", "1"];
 
 /// The name of the run that found it.
 fn found(told: &str) -> String {

@@ -20,7 +20,7 @@ fn raft_kv() -> Box<dyn Pairing> {
 /// The kinds that raft-kv meets and endures.
 fn kinds() -> Vec<&'static str> {
     let mut kinds = FaultKind::ordinary();
-    kinds.retain(|kind| *kind != "stall");
+    kinds.retain(|kind| !["stall", "transfer", "snapshot", "compact"].contains(kind));
     kinds.push("corrupt");
     kinds
 }
@@ -148,6 +148,22 @@ impl System for Diary {
         DiaryClient(client)
     }
 
+    fn operator(&self) -> &'static [&'static str] {
+        &["compact"]
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "an async function would borrow the system")]
+    fn operate(&self, client: Client, command: Command) -> impl Future<Output = Result<(), Failure>> + 'static {
+        async move {
+            let socket = client.bind(0)?;
+            let host = client.cluster.iter().find(|node| ***node == *command.node).ok_or("there is no such node")?;
+            let read = serde_json::to_vec(&Operation::Read { key: 0 })?;
+            socket.send(&Address { host: host.clone(), port: 7000 }, &read);
+            socket.receive().await;
+            Ok(())
+        }
+    }
+
     fn endures(&self) -> &'static [&'static str] {
         &["lying-sync", "misread", "rot", "lost-entry", "wipe"]
     }
@@ -181,6 +197,19 @@ fn faults_beyond_most_systems_bite_those_that_endure_them_and_are_refused_to_oth
         let error = raft_kv.run(refused).err().expect("it promises nothing").to_string();
         assert!(error.contains(&format!("raft-kv promises nothing under {kind} in mode log")), "{error}");
     }
+}
+
+#[test]
+fn an_operator_is_asked_for_what_it_offers_and_for_nothing_else() {
+    let diary = pair_of(Diary, &[], Kv::default());
+    let plan = quiet(&*diary, "only", 1);
+    let judged = run(&*diary, plan.clone(), vec![fault(0, "compact", &plan.nodes, &[], 500, 0)]);
+    assert_eq!(judged.record.applied_faults[0].effects["commands done"], 1);
+    assert!(judged.happened.trace.iter().any(|said| said.event == "operated"));
+    let mut refused = plan;
+    refused.faults = vec![fault(0, "transfer", &refused.nodes, &[], 500, 0)];
+    let error = diary.run(refused).err().expect("it does not offer that").to_string();
+    assert!(error.contains("diary offers no operator that could do transfer"), "{error}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn planted_defects_are_found_and_their_twins_pass() {
         ("no-client-sessions", "log", &all, "linearizable", 40),
         ("maybe-reported-as-fail", "log", &all, "linearizable", 60),
         ("ack-before-sync", "log", &["power-loss"], "linearizable", 20),
-        ("read-without-quorum", "read-index", &all, "linearizable", 40),
+        ("read-without-quorum", "read-index", &["crash", "kill", "pause"], "linearizable", 120),
         ("vote-ignores-log", "log", &["partition", "one-way", "crash"], "leader-completeness", 40),
         ("votes-counted-twice", "log", &["delay", "crash"], "election-safety", 400),
         ("read-before-own-commit", "read-index", &["partition", "crash"], "linearizable", 40),

@@ -20,6 +20,8 @@ pub enum State<'a> {
     Passes(&'a str),
     /// It had the role that most nodes have most of the time: `follower`.
     Usual(&'a str),
+    /// Its process stood still.
+    Still,
     /// Its process was dead.
     Down,
 }
@@ -30,6 +32,7 @@ impl State<'_> {
         match self {
             State::Up => "up".to_owned(),
             State::Holds(role) | State::Passes(role) | State::Usual(role) => visible(role),
+            State::Still => "paused".to_owned(),
             State::Down => "down".to_owned(),
         }
     }
@@ -41,7 +44,7 @@ impl State<'_> {
             State::Holds(_) => "leader",
             State::Passes(_) => "candidate",
             State::Usual(_) => "follower",
-            State::Down => "down",
+            State::Still | State::Down => "down",
         }
     }
 }
@@ -85,6 +88,8 @@ impl Epoch {
 pub fn bands<'a>(record: &'a RunRecord, trace: &'a [TraceLine], end: u64) -> Vec<(&'a str, Vec<Band<'a>>)> {
     let rows: HashMap<&str, usize> = record.nodes.iter().enumerate().map(|(row, node)| (node.as_str(), row)).collect();
     let mut bands: Vec<Vec<Band<'a>>> = vec![Vec::new(); record.nodes.len()];
+    // What each node was before it stood still.
+    let mut before: Vec<(State<'a>, Option<Epoch>)> = vec![(State::Up, None); record.nodes.len()];
     for line in trace {
         let Some(&row) = rows.get(line.node.as_str()) else { continue };
         let (state, epoch) = match (line.event.as_str(), line.fields.get("role").and_then(Json::as_str)) {
@@ -94,9 +99,16 @@ pub fn bands<'a>(record: &'a RunRecord, trace: &'a [TraceLine], end: u64) -> Vec
                 (State::Holds(role), Epoch::of(line))
             }
             ("role", Some(role)) => (State::Passes(role), Epoch::of(line)),
+            ("paused", _) => (State::Still, None),
+            ("resumed", _) if bands[row].last().is_some_and(|last| last.state == State::Still) => before[row],
             _ => continue,
         };
         let bands = &mut bands[row];
+        if let (State::Still, Some(last)) = (state, bands.last())
+            && last.state != State::Still
+        {
+            before[row] = (last.state, last.epoch);
+        }
         if let Some(last) = bands.last_mut() {
             if last.state == state && last.epoch == epoch {
                 continue;

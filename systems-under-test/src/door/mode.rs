@@ -79,6 +79,8 @@ pub struct ModeInfo {
     pub endures: &'static [&'static str],
     /// See [`System::never_meets`].
     pub never_meets: &'static [&'static str],
+    /// See [`System::operator`].
+    pub operator: &'static [&'static str],
 }
 
 impl SystemInfo {
@@ -125,6 +127,7 @@ impl ModeInfo {
             timeouts: system.timeouts(),
             endures: system.endures(),
             never_meets: system.never_meets(),
+            operator: system.operator(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Client, Invariant, Node};
+use super::{Client, Command, Invariant, Node};
 
 /// Why a node's process ended by itself.
 pub type Failure = Box<dyn Error>;
@@ -120,6 +120,18 @@ pub trait System: 'static {
         &[]
     }
 
+    /// What an operator can ask of it while it runs, of `transfer` (leadership, to a node), `snapshot` and `compact`: the nemesis asks for it
+    /// as it breaks things.
+    fn operator(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Does what an operator asks for.
+    fn operate(&self, client: Client, command: Command) -> impl Future<Output = Result<(), Failure>> + 'static {
+        drop(client);
+        std::future::ready(Err(format!("there is no {}", command.name).into()))
+    }
+
     /// What must hold inside the system at every moment. Each observes the whole run.
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {
         Vec::new()
@@ -194,6 +206,14 @@ impl<S: System> System for Arc<S> {
 
     fn never_meets(&self) -> &'static [&'static str] {
         S::never_meets(self)
+    }
+
+    fn operator(&self) -> &'static [&'static str] {
+        S::operator(self)
+    }
+
+    fn operate(&self, client: Client, command: Command) -> impl Future<Output = Result<(), Failure>> + 'static {
+        S::operate(self, client, command)
     }
 
     fn invariants(&self) -> Vec<Box<dyn Invariant>> {

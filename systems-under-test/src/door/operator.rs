@@ -1,0 +1,10 @@
+//! What an operator may ask of a running system.
+
+/// Something that an operator does to a running system, beside breaking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What: one of the names in [`System::operator`](super::System::operator).
+    pub name: &'static str,
+    /// To which node.
+    pub node: String,
+}
