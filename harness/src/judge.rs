@@ -142,10 +142,12 @@ impl Judgement {
     fn verdict(&self, claim: Claim, happened: &Happened) -> Verdict {
         let mut known: Vec<Verdict> =
             self.claims.iter().filter(|(judged, _)| *judged == claim).map(|(_, verdict)| verdict.clone()).collect();
-        if let Claim::Level(level) = claim
-            && (known.is_empty() || self.fingerprint.verdict(level).is_some())
-        {
-            known.push(self.fingerprint.judged(level));
+        if let Claim::Level(level) = claim {
+            let print = &self.fingerprint;
+            let was_looked_at = print.verdict(level).is_some() || print.holds(level) || print.is_ruled_out(level);
+            if was_looked_at || known.is_empty() && self.misfit.is_none() {
+                known.push(print.judged(level));
+            }
         }
         if happened.findings.iter().any(|finding| finding.claim == Some(claim)) {
             known.push(Verdict::Invalid(Vec::new()));

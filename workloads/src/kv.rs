@@ -33,6 +33,11 @@ impl Default for Kv {
 }
 
 impl Kv {
+    /// The same on so many keys.
+    pub fn with_keys(self, keys: u32) -> Kv {
+        Kv { keys: keys.max(1), ..self }
+    }
+
     /// One key, five values, many compare-and-sets: all clients get in each other's way.
     pub fn register() -> Kv {
         Kv { name: "register", summary: "read, write and cas of five values on one key", keys: 1, values: Some(5) }
