@@ -295,7 +295,11 @@ impl<E: Engine> Run<'_, E> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.fails(error),
             // A process that took the step with it is a finding; the others go on.
-            Err(_) if self.recording.has_exits() => {}
+            Err(_) if self.recording.has_exits() => {
+                self.recording.sort_since_panic();
+                self.engine.broke_off(&mut self.fabric, &mut self.nemesis, self.step);
+                self.mailboxes.sort_last_words();
+            }
             Err(panicked) => self.fails(stage::message_of(panicked.as_ref())),
         }
         for (fault, done) in self.shared.operated.take() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shakedown_systems::door::{Backend, Local, Socket};
-use turmoil::{Builder, Protocol, Segment, Sim};
+use turmoil::{Builder, Protocol, Segment, SentRef, Sim};
 
 use super::fabric::{Carriage, Due, Fabric};
 use super::ground::{Exit, Host, LinkRules, ProcessExit};
@@ -29,6 +29,9 @@ pub trait Engine {
     /// A process dies. The ends of its streams are its last words: the fabric takes them now, in an order that does not depend on the order
     /// in which its tasks were dropped.
     fn stop(&mut self, host: Host, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64);
+
+    /// A process took its step with it, and dropped its tasks there: what lies on the links since is taken as at [`Engine::stop`].
+    fn broke_off(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64);
 
     /// A process begins.
     fn start(&mut self, host: Host);
@@ -158,8 +161,15 @@ impl Engine for Turmoil {
 
     fn stop(&mut self, host: Host, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
         let name = Arc::clone(&self.names[host]);
+        let before = self.on_links();
         stage::drop_on_stage(host, || self.sim.crash(&*name));
-        self.take_last_words(fabric, rules, step);
+        let after = self.on_links();
+        let spoke: Vec<bool> = before.iter().zip(&after).map(|(before, after)| before != after).collect();
+        self.take_last_words(&spoke, fabric, rules, step);
+    }
+
+    fn broke_off(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+        self.take_last_words(&vec![true; self.links.len()], fabric, rules, step);
     }
 
     fn start(&mut self, host: Host) {
@@ -168,6 +178,26 @@ impl Engine for Turmoil {
 }
 
 impl Turmoil {
+    /// What lies on each link, as far as it tells messages apart.
+    fn on_links(&self) -> Vec<Vec<(SocketAddr, SocketAddr, String)>> {
+        let mut messages = Vec::new();
+        self.sim.links(|all| {
+            for link in all {
+                let told = |message: SentRef<'_>| {
+                    let (from, to) = message.pair();
+                    // Whether a SYN is still waited for changes when its process dies.
+                    let what = match message.protocol() {
+                        Protocol::Tcp(Segment::Syn(_)) => "SYN".to_owned(),
+                        other => format!("{other:?}"),
+                    };
+                    (from, to, what)
+                };
+                messages.push(link.map(told).collect());
+            }
+        });
+        messages
+    }
+
     /// Asks again for what is held, in the order in which it was taken.
     fn ask_again(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
         let held = self.links.iter_mut().flat_map(|link| &mut link.messages).filter(|message| message.due == Due::Held);
@@ -181,38 +211,45 @@ impl Turmoil {
     /// tokio drops the tasks of a process in an order that depends on how many tasks the whole program has spawned before, and a stream
     /// that is dropped says so: with FIN, with RST where something was not read, or with both, as its halves go. All of that is taken
     /// by address, and of a stream that says both only the RST counts.
-    fn take_last_words(&mut self, fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+    ///
+    /// `spoke` says of which links anything was said: on the others, what was handed over in this step still lies, and is no last word.
+    fn take_last_words(&mut self, spoke: &[bool], fabric: &mut Fabric, rules: &mut impl LinkRules, step: u64) {
+        /// In which order what one stream says is taken.
+        const SAID: u8 = 0;
+        const RESET: u8 = 1;
+        const FINISHED: u8 = 2;
         struct Word {
             link: usize,
             at: usize,
             ends: (SocketAddr, SocketAddr),
             carriage: Carriage,
-            is_reset: bool,
+            rank: u8,
         }
         let Turmoil { sim, links, addresses, taken, .. } = self;
         let mut words: Vec<Word> = Vec::new();
         sim.links(|all| {
-            for (number, (link, known)) in all.zip(links.iter()).enumerate() {
+            for (number, (link, known)) in all.zip(links.iter()).enumerate().filter(|(number, _)| spoke[*number]) {
                 for (at, message) in link.enumerate().skip(known.messages.len()) {
-                    let (carriage, is_reset) = match message.protocol() {
-                        Protocol::Tcp(segment) => (Carriage::LastWord, matches!(segment, Segment::Rst)),
-                        Protocol::Udp(_) => (Carriage::Datagram, false),
+                    let (carriage, rank) = match message.protocol() {
+                        Protocol::Tcp(Segment::Syn(_) | Segment::Data(..)) => (Carriage::Stream, SAID),
+                        Protocol::Tcp(Segment::Rst) => (Carriage::LastWord, RESET),
+                        Protocol::Tcp(Segment::Fin(_)) => (Carriage::LastWord, FINISHED),
+                        Protocol::Udp(_) => (Carriage::Datagram, SAID),
                     };
-                    words.push(Word { link: number, at, ends: message.pair(), carriage, is_reset });
+                    words.push(Word { link: number, at, ends: message.pair(), carriage, rank });
                 }
             }
         });
-        // Of one stream, the RST comes first.
-        words.sort_by_key(|word| (word.ends, !word.is_reset, word.at));
+        words.sort_by_key(|word| (word.ends, word.rank, word.at));
         let mut before: Option<(SocketAddr, SocketAddr)> = None;
-        for Word { link, at, ends, carriage, is_reset } in words {
+        for Word { link, at, ends, carriage, rank } in words {
             let Link { one, other, messages } = &mut links[link];
             let (from, to) = if ends.0.ip() == addresses[*one] { (*one, *other) } else { (*other, *one) };
             let due = match carriage {
-                Carriage::LastWord if before == Some(ends) => Due::Never,
+                Carriage::LastWord if rank == FINISHED && before == Some(ends) => Due::Never,
                 _ => fabric.take(rules, from, to, carriage, step),
             };
-            before = is_reset.then_some(ends);
+            before = (rank == RESET).then_some(ends);
             if messages.len() <= at {
                 messages.resize(at + 1, Carried { from, to, carriage, due: Due::Never, number: 0 });
             }

@@ -48,6 +48,11 @@ pub enum Datum {
 }
 
 impl Said {
+    /// An order for what has none of its own.
+    fn order(&self) -> (&'static str, String) {
+        (self.event, format!("{:?}", self.fields))
+    }
+
     /// A field with a whole number.
     pub fn number(&self, field: &str) -> Option<u64> {
         self.fields.iter().find_map(|(name, datum)| match datum {
@@ -70,6 +75,8 @@ struct Recorder {
     time: u64,
     said: Vec<Said>,
     exits: Vec<ProcessExit>,
+    /// How much had been said when a task panicked that nobody catches.
+    panicked_at: Option<usize>,
     /// All hosts, in order.
     hosts: Vec<Arc<str>>,
 }
@@ -121,6 +128,14 @@ impl Recording {
         record(|recorder| std::mem::take(&mut recorder.exits)).unwrap_or_default()
     }
 
+    /// What the tasks of a process said that panicked and dropped them has no order of its own: it gets one.
+    pub fn sort_since_panic(&self) {
+        record(|recorder| {
+            let from = recorder.panicked_at.take().unwrap_or(recorder.said.len()).min(recorder.said.len());
+            recorder.said[from..].sort_by_cached_key(Said::order);
+        });
+    }
+
     /// Whether a process ended by itself since they were taken.
     pub fn has_exits(&self) -> bool {
         record(|recorder| !recorder.exits.is_empty()).unwrap_or(false)
@@ -165,7 +180,7 @@ pub fn drop_on_stage<R>(host: Host, act: impl FnOnce() -> R) -> R {
     let done = act();
     ON_STAGE.set(before);
     record(|recorder| {
-        recorder.said[already..].sort_by_cached_key(|said| (said.event, format!("{:?}", said.fields)));
+        recorder.said[already..].sort_by_cached_key(Said::order);
     });
     done
 }
@@ -245,6 +260,7 @@ fn catch_panics() {
                 record(|recorder| {
                     if recorder.exits.iter().all(|known| known.host != host) {
                         recorder.exits.push(exit);
+                        recorder.panicked_at = Some(recorder.said.len());
                     }
                 });
             }
