@@ -57,7 +57,7 @@ impl Clock {
             }
             tokio::select! {
                 biased;
-                () = tokio::time::sleep(if rate == 1.0 { left } else { left.div_f64(rate) }) => return,
+                () = tokio::time::sleep(true_time(left, rate)) => return,
                 () = self.0.changed.notified() => {}
             }
         }
@@ -98,6 +98,11 @@ impl Clock {
     }
 }
 
+/// How long it takes until so much time has passed on a clock of this rate; on one that all but stands still, that may be for ever.
+fn true_time(left: Duration, rate: f64) -> Duration {
+    if rate == 1.0 { left } else { Duration::try_from_secs_f64(left.as_secs_f64() / rate).unwrap_or(Duration::MAX) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -126,6 +131,12 @@ mod tests {
         clock.speed_up(0.5);
         at(160);
         assert_eq!(clock.clone().now(), Duration::from_millis(160));
+    }
+
+    #[test]
+    fn on_a_clock_that_stands_still_one_sleeps_for_ever() {
+        assert_eq!(true_time(Duration::from_secs(3), 0.5), Duration::from_secs(6));
+        assert_eq!(true_time(Duration::MAX, 1e-6), Duration::MAX);
     }
 
     #[test]
