@@ -34,9 +34,9 @@ fn runs(criterion: &mut Criterion) {
     };
     let (mut steps, mut messages) = (0, 0);
     for seed in 0..SEEDS {
-        let happened = run(seed);
-        steps += happened.phases.ended / 1_000_000 / SEEDS;
-        messages += happened.messages.sent / SEEDS;
+        let execution = run(seed);
+        steps += execution.phases.ended / 1_000_000 / SEEDS;
+        messages += execution.messages.sent / SEEDS;
     }
     group.bench_function("run alone", |bencher| {
         bencher.iter(|| {

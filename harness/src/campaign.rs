@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use shakedown_results::directory::WriteError;
-use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, Word};
+use shakedown_results::{AnomalyRecord, ExplanationRecord, RunRecord, VerdictWord};
 
 use crate::catalogue::{JudgedRun, Pairing};
 use crate::determinism::Recorded;
@@ -88,12 +88,12 @@ impl Campaign<'_> {
         for (at, judged) in results {
             waiting.insert(at, judged);
             while let Some(judged) = waiting.remove(&records.len()) {
-                let failed = judged.record.verdict != Word::Valid;
+                let failed = judged.record.verdict != VerdictWord::Valid;
                 let kept = causes.entry(cause(&judged.record)).or_default();
                 let keep = jobs[records.len()].keep || failed && *kept < KEPT_PER_CAUSE;
                 *kept += usize::from(failed);
                 let record = self.keep(judged, keep, finished);
-                failures += usize::from(record.verdict == Word::Invalid);
+                failures += usize::from(record.verdict == VerdictWord::Invalid);
                 records.push(record);
                 if self.stop_after.is_some_and(|enough| failures >= enough) {
                     return records;
@@ -102,7 +102,7 @@ impl Campaign<'_> {
         }
         // Interrupted: what lies behind a gap is finished too.
         for (_, judged) in waiting {
-            let failed = judged.record.verdict != Word::Valid;
+            let failed = judged.record.verdict != VerdictWord::Valid;
             records.push(self.keep(judged, failed, finished));
         }
         records
@@ -121,7 +121,7 @@ impl Campaign<'_> {
             format!("shakedown run {system} --mode {mode} --workload {workload}{options} --keep all --seed {seed}");
         judged.record.seconds = begun.elapsed().as_secs_f64();
         if let Some(again) = again.filter(|again| again.record.events_hash != judged.record.events_hash) {
-            judged.record.verdict = Word::Invalid;
+            judged.record.verdict = VerdictWord::Invalid;
             judged.record.anomalies.insert(0, differs(&judged, &again));
         }
         judged
@@ -160,7 +160,7 @@ pub fn cause(record: &RunRecord) -> String {
 }
 
 fn differs(one: &JudgedRun, other: &JudgedRun) -> AnomalyRecord {
-    let traces = one.happened.trace.iter().zip(&other.happened.trace);
+    let traces = one.execution.trace.iter().zip(&other.execution.trace);
     let first = traces.into_iter().find(|(one, other)| one != other).map(|(one, _)| one.time);
     let how = Recorded::of(one).differs_from(&Recorded::of(other)).unwrap_or_default();
     AnomalyRecord {

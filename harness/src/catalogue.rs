@@ -13,9 +13,9 @@ use shakedown_workloads::{Invoke, Kv, Workload};
 
 use crate::judge;
 use crate::plan::{Plan, PlanError, nonsense};
-use crate::runner::{self, Happened, host_name};
+use crate::runner::{self, Execution, host_name};
 use crate::scenario::Scenario;
-use crate::simulation::stage::Datum;
+use crate::simulation::stage::FieldValue;
 
 /// The systems, each with the workloads that it serves. A new one is a line here.
 pub fn pairings() -> Vec<Box<dyn Pairing>> {
@@ -49,13 +49,13 @@ pub struct JudgedRun {
     /// What was found.
     pub record: RunRecord,
     /// What happened.
-    pub happened: Happened,
+    pub execution: Execution,
 }
 
 impl JudgedRun {
     /// What a person reads of a run that failed. `program` is how this program is called.
     pub fn block(&self, program: &str) -> String {
-        terminal::failure(&self.record, Some((&self.happened.history, &self.trace())), program)
+        terminal::failure(&self.record, Some((&self.execution.history, &self.trace())), program)
     }
 
     /// Says where the run is kept, and how it is repeated.
@@ -69,33 +69,33 @@ impl JudgedRun {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, out: &Path) -> Result<PathBuf, WriteError> {
-        let JudgedRun { plan, record, happened } = self;
+        let JudgedRun { plan, record, execution } = self;
         let plan = plan_text(plan);
-        directory::write(out, &Run { record, history: &happened.history, trace: &self.trace(), plan: &plan })
+        directory::write(out, &Run { record, history: &execution.history, trace: &self.trace(), plan: &plan })
     }
 
     /// What nodes and clients said, as the trace's file holds it.
     pub fn trace(&self) -> Vec<TraceLine> {
-        let line = |said: &runner::Said| {
+        let line = |said: &runner::TraceEvent| {
             let mut node = host_name(&self.record.nodes, said.host).to_owned();
             let mut fields = serde_json::Map::new();
             for (name, datum) in &said.fields {
                 let value = match datum {
-                    Datum::Number(number) => (*number).into(),
-                    Datum::Negative(number) => (*number).into(),
-                    Datum::Truth(truth) => (*truth).into(),
+                    FieldValue::Number(number) => (*number).into(),
+                    FieldValue::Negative(number) => (*number).into(),
+                    FieldValue::Truth(truth) => (*truth).into(),
                     // A client tells of a node: it is the node's line.
-                    Datum::Text(text) if *name == "node" => {
+                    FieldValue::Text(text) if *name == "node" => {
                         node.clone_from(text);
                         continue;
                     }
-                    Datum::Text(text) => text.as_str().into(),
+                    FieldValue::Text(text) => text.as_str().into(),
                 };
                 fields.insert((*name).to_owned(), value);
             }
             TraceLine { time: said.time, node, event: said.event.to_owned(), fields }
         };
-        self.happened.trace.iter().map(line).collect()
+        self.execution.trace.iter().map(line).collect()
     }
 }
 
@@ -193,9 +193,9 @@ where
         let workload =
             self.workload.with_parameters(&plan.parameters).map_err(|problem| nonsense("parameters", problem))?;
         let system = self.source.build(&plan.mode, plan.defect.as_deref());
-        let happened = runner::run(&plan, &workload, system)?;
-        let record = judge::judge(&plan, mode, &workload, &happened);
-        Ok(JudgedRun { plan, record, happened })
+        let execution = runner::run(&plan, &workload, system)?;
+        let record = judge::judge(&plan, mode, &workload, &execution);
+        Ok(JudgedRun { plan, record, execution })
     }
 }
 

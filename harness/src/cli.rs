@@ -29,18 +29,18 @@ pub enum Status {
 
 /// What is wrong with what was typed, or with what was to be read or written.
 #[derive(Debug)]
-pub struct Trouble(String);
+pub struct CliError(String);
 
-impl<E: fmt::Display> From<E> for Trouble {
-    fn from(error: E) -> Trouble {
-        Trouble(error.to_string())
+impl<E: fmt::Display> From<E> for CliError {
+    fn from(error: E) -> CliError {
+        CliError(error.to_string())
     }
 }
 
 /// Breaks distributed systems on purpose, and decides from what clients saw which guarantees held.
 #[derive(Parser)]
 #[command(name = "shakedown", version, max_term_width = 100)]
-struct Line {
+struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What is printed: text for people, or one JSON object a line
@@ -197,15 +197,15 @@ struct ListArguments {
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
-    let line = match Line::try_parse() {
-        Ok(line) => line,
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Status::Bad as u8 } else { Status::Held as u8 });
         }
     };
-    let json = line.format == Format::Json;
-    let done = match line.command {
+    let json = arguments.format == Format::Json;
+    let done = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, json),
         Command::Check(arguments) => check::check(&arguments, json),
         Command::Replay(arguments) => replay::replay(&arguments, json),
@@ -214,7 +214,7 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(status) => ExitCode::from(status as u8),
-        Err(Trouble(trouble)) => {
+        Err(CliError(trouble)) => {
             anstream::eprintln!("error: {trouble}");
             ExitCode::from(Status::Bad as u8)
         }
@@ -233,6 +233,6 @@ fn program() -> &'static str {
 }
 
 /// How a name that is not known is refused.
-fn unknown(what: &str, name: &str, known: &[&str]) -> Trouble {
-    Trouble(format!("there is no {what} {name:?}; {}", crate::plan::offered(name, known)))
+fn unknown(what: &str, name: &str, known: &[&str]) -> CliError {
+    CliError(format!("there is no {what} {name:?}; {}", crate::plan::offered(name, known)))
 }

@@ -23,7 +23,7 @@ impl Recorded {
     /// Of a run that was just done.
     pub fn of(judged: &JudgedRun) -> Recorded {
         let mut history = Vec::new();
-        write_json_lines(&judged.happened.history, &mut history).expect("memory takes it");
+        write_json_lines(&judged.execution.history, &mut history).expect("memory takes it");
         let history = String::from_utf8_lossy(&history).lines().map(str::to_owned).collect();
         Recorded { trace: judged.trace(), history, events_hash: Some(judged.record.events_hash.clone()) }
     }

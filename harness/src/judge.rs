@@ -11,23 +11,23 @@ use shakedown_checkers::{
 };
 use shakedown_results::{
     AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, FaultRecord, OrderRecord, Outcomes, RUN_SCHEMA,
-    RefusalRecord, RuledOut, RunRecord, Word, ZoneRecord,
+    RefusalRecord, RuledOut, RunRecord, VerdictWord, ZoneRecord,
 };
 use shakedown_systems::door::ModeInfo;
 use shakedown_workloads::{Check, Workload};
 
 use crate::plan::Plan;
-use crate::runner::{Finding, Happened};
+use crate::runner::{Execution, Finding};
 
 /// The budget of a run's search: deterministic, and far beyond what valid histories of this size need.
 const BUDGET: Budget = Budget::of_configurations(3_000_000);
 
 /// Judges a run.
-pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: &Happened) -> RunRecord {
-    let history = &happened.history;
-    let judged = Judgement::of(&workload.checks(), happened);
+pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, execution: &Execution) -> RunRecord {
+    let history = &execution.history;
+    let judged = Judgement::of(&workload.checks(), execution);
     let is_claimed = |broken: Claim| mode.claims.iter().any(|claim| claim.covers(broken));
-    let mut anomalies: Vec<AnomalyRecord> = happened.findings.iter().map(|finding| found(finding, mode)).collect();
+    let mut anomalies: Vec<AnomalyRecord> = execution.findings.iter().map(|finding| found(finding, mode)).collect();
     for (level, broken) in broken(&judged.fingerprint, mode) {
         let claimed = mode.claims.contains(&Claim::Level(level));
         anomalies.extend(broken.iter().map(|anomaly| proved(anomaly, level.name(), claimed, history)));
@@ -39,13 +39,13 @@ pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: 
     // What came first is nearest to the cause.
     anomalies.sort_by_key(|anomaly| (!anomaly.claimed, anomaly.at, anomaly.operations.len()));
     let verdicts: Vec<(Claim, Verdict)> =
-        mode.claims.iter().map(|claim| (*claim, judged.verdict(*claim, happened))).collect();
+        mode.claims.iter().map(|claim| (*claim, judged.verdict(*claim, execution))).collect();
     let record = |(claim, verdict): &(Claim, Verdict)| ClaimRecord {
         claim: claim.name().to_owned(),
         verdict: match verdict {
-            Verdict::Valid => Word::Valid,
-            Verdict::Invalid(_) => Word::Invalid,
-            Verdict::Unknown(_) => Word::Unknown,
+            Verdict::Valid => VerdictWord::Valid,
+            Verdict::Invalid(_) => VerdictWord::Invalid,
+            Verdict::Unknown(_) => VerdictWord::Unknown,
         },
     };
     let mut claims: Vec<ClaimRecord> = verdicts.iter().map(record).collect();
@@ -54,14 +54,14 @@ pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: 
         Verdict::Unknown(undecided) => Some(undecided.reason.clone()),
         _ => None,
     });
-    let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(Word::Valid);
-    if ok == 0 && verdict == Word::Valid {
-        verdict = Word::Unknown;
-        claims.iter_mut().for_each(|claim| claim.verdict = Word::Unknown);
+    let mut verdict = claims.iter().map(|claim| claim.verdict).max().unwrap_or(VerdictWord::Valid);
+    if ok == 0 && verdict == VerdictWord::Valid {
+        verdict = VerdictWord::Unknown;
+        claims.iter_mut().for_each(|claim| claim.verdict = VerdictWord::Unknown);
         undecided = Some("no operation succeeded: there was nothing to judge".to_owned());
     }
     if anomalies.iter().any(|anomaly| anomaly.claimed) {
-        verdict = Word::Invalid;
+        verdict = VerdictWord::Invalid;
     }
     let (run, plan_hash) = plan.name_and_hash();
     RunRecord {
@@ -80,24 +80,24 @@ pub fn judge<W: Workload>(plan: &Plan, mode: &ModeInfo, workload: &W, happened: 
         anomalies,
         operations: Outcomes { ok, fail, info },
         faults: plan.faults.len(),
-        recovered: happened.phases.recovered.is_some(),
-        simulated_seconds: happened.phases.ended as f64 / 1e9,
+        recovered: execution.phases.recovered.is_some(),
+        simulated_seconds: execution.phases.ended as f64 / 1e9,
         seconds: 0.0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plan_hash,
-        events_hash: format!("{:016x}", happened.hash),
+        events_hash: format!("{:016x}", execution.hash),
         directory: None,
         undecided,
         nodes: plan.nodes.clone(),
         roles: mode.roles.iter().map(|role| (*role).to_owned()).collect(),
-        applied_faults: happened.faults.iter().map(|fault| met(fault, history)).collect(),
-        phases: happened.phases,
+        applied_faults: execution.faults.iter().map(|fault| met(fault, history)).collect(),
+        phases: execution.phases,
         reach: mode
             .marks
             .iter()
-            .map(|(mark, _)| ((*mark).to_owned(), happened.reach.get(mark).copied().unwrap_or(0)))
+            .map(|(mark, _)| ((*mark).to_owned(), execution.reach.get(mark).copied().unwrap_or(0)))
             .collect(),
-        messages: happened.messages,
+        messages: execution.messages,
         figures: judged
             .figures
             .iter()
@@ -118,14 +118,14 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn of(checks: &[Check], happened: &Happened) -> Judgement {
+    fn of(checks: &[Check], execution: &Execution) -> Judgement {
         let mut judged = Judgement::default();
         for one in checks {
             match one {
-                Check::Claim(claim, judge) => judged.claims.push((*claim, judge(&happened.history, &BUDGET))),
+                Check::Claim(claim, judge) => judged.claims.push((*claim, judge(&execution.history, &BUDGET))),
                 Check::Levels(subject) => {
                     let question = Question::new(*subject, Consistency::Fingerprint);
-                    match check(&happened.history, &Question { quiet: happened.quiet, ..question }, &BUDGET) {
+                    match check(&execution.history, &Question { quiet: execution.quiet, ..question }, &BUDGET) {
                         Ok(answer) => {
                             judged.figures.extend(answer.figures());
                             judged.fingerprint.extend(answer.into_fingerprint());
@@ -139,7 +139,7 @@ impl Judgement {
     }
 
     /// What is known of a claim: by the judges of that claim, by the levels, and by what the system saw inside. The worst of it stands.
-    fn verdict(&self, claim: Claim, happened: &Happened) -> Verdict {
+    fn verdict(&self, claim: Claim, execution: &Execution) -> Verdict {
         let mut known: Vec<Verdict> =
             self.claims.iter().filter(|(judged, _)| *judged == claim).map(|(_, verdict)| verdict.clone()).collect();
         if let Claim::Level(level) = claim {
@@ -149,9 +149,9 @@ impl Judgement {
                 known.push(print.judged(level));
             }
         }
-        if happened.findings.iter().any(|finding| finding.claim == Some(claim)) {
+        if execution.findings.iter().any(|finding| finding.claim == Some(claim)) {
             known.push(Verdict::Invalid(Vec::new()));
-        } else if happened.judged_inside.contains(&claim) {
+        } else if execution.judged_inside.contains(&claim) {
             known.push(Verdict::Valid);
         }
         let rank = |verdict: &Verdict| match verdict {

@@ -2,7 +2,7 @@
 //! drawn from a seed, records what every client saw, and decides which guarantees really held.
 //!
 //! ```text
-//!   seed ──scenario──► Plan ──runner──► Happened ──judge──► RunRecord ──► results/runs/NAME/
+//!   seed ──scenario──► Plan ──runner──► Execution ──judge──► RunRecord ──► results/runs/NAME/
 //!                       ▲       │
 //!            plan.json ─┘       ├── simulation   hosts, network, disks, who said what
 //!                               ├── nemesis      begins and ends each fault of the plan

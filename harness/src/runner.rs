@@ -22,19 +22,19 @@ use crate::simulation::engine::{self, Engine, HostBackend, Process, Turmoil};
 use crate::simulation::fabric::Fabric;
 use crate::simulation::ground::{Exit, Host, LinkRules};
 use crate::simulation::mailboxes::Mailboxes;
-pub use crate::simulation::stage::Said;
-use crate::simulation::stage::{self, Datum, Recording};
+pub use crate::simulation::stage::TraceEvent;
+use crate::simulation::stage::{self, FieldValue, Recording};
 
 /// The host on which all clients live.
 pub const CLIENTS: &str = "clients";
 
 /// What happened in a run.
 #[derive(Debug)]
-pub struct Happened {
+pub struct Execution {
     /// What clients saw.
     pub history: History,
     /// What nodes and clients said, in order.
-    pub trace: Vec<Said>,
+    pub trace: Vec<TraceEvent>,
     /// What went wrong inside: panics, failures, broken invariants, no recovery.
     pub findings: Vec<Finding>,
     /// What became of each fault.
@@ -75,7 +75,7 @@ pub fn host_name(nodes: &[String], host: Host) -> &str {
 ///
 /// # Errors
 /// If the workload does not know an operation of the plan.
-pub fn run<S, W>(plan: &Plan, workload: &W, system: S) -> Result<Happened, PlanError>
+pub fn run<S, W>(plan: &Plan, workload: &W, system: S) -> Result<Execution, PlanError>
 where
     S: System,
     W: Workload,
@@ -222,7 +222,7 @@ struct Run<'a, E> {
     clients: usize,
     /// Simulated milliseconds.
     step: u64,
-    trace: Vec<Said>,
+    trace: Vec<TraceEvent>,
     findings: Vec<Finding>,
     reach: BTreeMap<&'static str, u64>,
     digest: Xxh3,
@@ -231,7 +231,7 @@ struct Run<'a, E> {
 }
 
 impl<E: Engine> Run<'_, E> {
-    fn through_all_phases(mut self, plan: &Plan, has_setup: bool) -> Happened {
+    fn through_all_phases(mut self, plan: &Plan, has_setup: bool) -> Execution {
         let Plan { stop_ms, recovery_ms, quiet_ms, healed, .. } = plan;
         if has_setup {
             while !self.broken && self.step < *recovery_ms && !self.all_done() {
@@ -356,7 +356,7 @@ impl<E: Engine> Run<'_, E> {
                     if power {
                         let lost = self.machines[node].disk.lose_power();
                         self.nemesis.felt(fault, "bytes lost", lost);
-                        self.said(node, "lost-power", vec![("bytes", Datum::Number(lost))]);
+                        self.said(node, "lost-power", vec![("bytes", FieldValue::Number(lost))]);
                     }
                 }
                 Action::Start { node } => {
@@ -387,8 +387,8 @@ impl<E: Engine> Run<'_, E> {
         self.mailboxes.sort_last_words();
     }
 
-    fn said(&mut self, host: Host, event: &'static str, fields: Vec<(&'static str, Datum)>) {
-        let said = Said { time: self.step * MILLISECOND, host, event, fields };
+    fn said(&mut self, host: Host, event: &'static str, fields: Vec<(&'static str, FieldValue)>) {
+        let said = TraceEvent { time: self.step * MILLISECOND, host, event, fields };
         self.hear(said);
     }
 
@@ -414,13 +414,13 @@ impl<E: Engine> Run<'_, E> {
                     self.nemesis.died(exit.host);
                 }
                 self.stop(exit.host);
-                let how = ("how", Datum::Text(exit.how.name().to_owned()));
-                self.said(exit.host, "stopped", vec![how, ("message", Datum::Text(exit.message))]);
+                let how = ("how", FieldValue::Text(exit.how.name().to_owned()));
+                self.said(exit.host, "stopped", vec![how, ("message", FieldValue::Text(exit.message))]);
             }
         }
     }
 
-    fn hear(&mut self, said: Said) {
+    fn hear(&mut self, said: TraceEvent) {
         let epoch = said.number("term").or_else(|| said.number("epoch"));
         self.nemesis.observe(said.host, said.event, said.text("role"), epoch, self.step);
         let observed = Observed { said: &said, nodes: self.nodes };
@@ -444,7 +444,7 @@ impl<E: Engine> Run<'_, E> {
         self.shared.done.get() >= self.clients
     }
 
-    fn finish(mut self, phases: Phases, quiet: Option<EventPosition>) -> Happened {
+    fn finish(mut self, phases: Phases, quiet: Option<EventPosition>) -> Execution {
         // Processes end before their surroundings do: some still hold what they were given.
         drop(self.engine);
         let history = self.shared.history.take().finish();
@@ -454,7 +454,7 @@ impl<E: Engine> Run<'_, E> {
         write_json_lines(&history, &mut bytes).expect("memory takes it");
         self.digest.update(&bytes);
         self.digest.update(&self.fabric.digest.digest().to_le_bytes());
-        Happened {
+        Execution {
             history,
             trace: self.trace,
             findings: self.findings,
@@ -474,23 +474,23 @@ const MILLISECOND: u64 = 1_000_000;
 /// How long the last look may take, in milliseconds.
 const LAST_LOOK_MS: u64 = 10_000;
 
-fn digest(digest: &mut Xxh3, said: &Said) {
+fn digest(digest: &mut Xxh3, said: &TraceEvent) {
     digest.update(&said.time.to_le_bytes());
     digest.update(&(said.host as u64).to_le_bytes());
     digest.update(said.event.as_bytes());
     for (name, datum) in &said.fields {
         digest.update(name.as_bytes());
         match datum {
-            Datum::Number(number) => digest.update(&number.to_le_bytes()),
-            Datum::Negative(number) => digest.update(&number.to_le_bytes()),
-            Datum::Truth(truth) => digest.update(&[u8::from(*truth)]),
-            Datum::Text(text) => digest.update(text.as_bytes()),
+            FieldValue::Number(number) => digest.update(&number.to_le_bytes()),
+            FieldValue::Negative(number) => digest.update(&number.to_le_bytes()),
+            FieldValue::Truth(truth) => digest.update(&[u8::from(*truth)]),
+            FieldValue::Text(text) => digest.update(text.as_bytes()),
         }
     }
 }
 
 struct Observed<'a> {
-    said: &'a Said,
+    said: &'a TraceEvent,
     nodes: &'a [String],
 }
 

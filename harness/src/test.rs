@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use shakedown_checkers::Claim;
-use shakedown_results::{RunRecord, Word, directory};
+use shakedown_results::{RunRecord, VerdictWord, directory};
 use shakedown_systems::door::System;
 use shakedown_workloads::{Invoke, Workload};
 
@@ -340,7 +340,7 @@ impl Running<'_> {
         };
         let mut failure = None;
         let runs = campaign.run(&jobs, |judged, unwritten| {
-            if judged.record.verdict != Word::Valid && failure.is_none() {
+            if judged.record.verdict != VerdictWord::Valid && failure.is_none() {
                 let unwritten = unwritten.map(|error| format!("  it is not kept: {error}\n")).unwrap_or_default();
                 failure = Some(format!("{}{unwritten}", self.block(judged)));
             }
@@ -348,7 +348,7 @@ impl Running<'_> {
         match failure {
             None => Ok(Summary { runs, took: begun.elapsed() }),
             Some(block) => {
-                let before = runs.iter().take_while(|run| run.verdict == Word::Valid).count();
+                let before = runs.iter().take_while(|run| run.verdict == VerdictWord::Valid).count();
                 let runs = if before == 1 { "run" } else { "runs" };
                 Err(TestFailure(format!("after {before} {runs} that held\n{block}")))
             }
@@ -381,7 +381,7 @@ impl Running<'_> {
             };
         }
         match judged.record.verdict {
-            Word::Valid => Ok(Summary { runs: vec![judged.record], took: begun.elapsed() }),
+            VerdictWord::Valid => Ok(Summary { runs: vec![judged.record], took: begun.elapsed() }),
             _ => Err(TestFailure(format!("\n{}{note}", self.block(&judged)))),
         }
     }
@@ -412,7 +412,7 @@ impl Running<'_> {
     fn block(&self, judged: &JudgedRun) -> String {
         let block = judged.block("shakedown");
         let plain = anstream::adapter::strip_str(&block).to_string();
-        let says_roles = judged.happened.reach.contains_key("role");
+        let says_roles = judged.execution.reach.contains_key("role");
         let hint = match says_roles || self.pairing.system().modes.iter().all(|mode| mode.roles.is_empty()) {
             true => String::new(),
             false => "  note     no node said which role it has: faults aimed at roles never began\n".to_owned(),

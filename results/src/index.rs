@@ -10,7 +10,7 @@ use askama::Template;
 use crate::page::policy;
 use crate::page::text::{anomaly_words, clipped, counted, grouped, shortened, visible};
 use crate::page::verdict::{failing, subject};
-use crate::record::{RunRecord, Word};
+use crate::record::{RunRecord, VerdictWord};
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -84,8 +84,8 @@ pub fn render_index(runs: &[RunRecord], again: &Again) -> String {
     let mut ordered: Vec<&RunRecord> = runs.iter().collect();
     ordered.sort_by(|a, b| order(a).cmp(&order(b)));
     let reach = reach(runs);
-    let failed = runs.iter().filter(|run| run.verdict == Word::Invalid).count();
-    let undecided = runs.iter().filter(|run| run.verdict == Word::Unknown).count();
+    let failed = runs.iter().filter(|run| run.verdict == VerdictWord::Invalid).count();
+    let undecided = runs.iter().filter(|run| run.verdict == VerdictWord::Unknown).count();
     let index = Index {
         policy: policy::content_security_policy(policy::STYLE, policy::INDEX_SCRIPT),
         style: policy::STYLE,
@@ -110,9 +110,9 @@ pub fn render_index(runs: &[RunRecord], again: &Again) -> String {
 
 fn order(run: &RunRecord) -> impl Ord + '_ {
     let worst_first = match run.verdict {
-        Word::Invalid => 0,
-        Word::Unknown => 1,
-        Word::Valid => 2,
+        VerdictWord::Invalid => 0,
+        VerdictWord::Unknown => 1,
+        VerdictWord::Valid => 2,
     };
     (worst_first, &run.system, &run.mode, &run.workload, &run.defect, run.seed, &run.run)
 }
@@ -148,7 +148,7 @@ fn counts(runs: &[RunRecord], failed: usize, undecided: usize) -> Vec<Count> {
 
 fn failures(ordered: &[&RunRecord]) -> Vec<Failure> {
     let mut alike: BTreeMap<(&str, &str, &str, &str, &str), Vec<&RunRecord>> = BTreeMap::new();
-    for run in ordered.iter().filter(|run| run.verdict == Word::Invalid) {
+    for run in ordered.iter().filter(|run| run.verdict == VerdictWord::Invalid) {
         let (breaks, anomaly) = failing(run).map_or(("", ""), |anomaly| (&anomaly.breaks, &anomaly.name));
         let defect = run.defect.as_deref().unwrap_or_default();
         alike.entry((&run.system, &run.mode, defect, breaks, anomaly)).or_default().push(run);
@@ -180,9 +180,9 @@ fn row(run: &RunRecord) -> Run {
     Run {
         class: run.verdict.as_str(),
         verdict: match run.verdict {
-            Word::Invalid => "✗ invalid",
-            Word::Unknown => "? unknown",
-            Word::Valid => "✓ valid",
+            VerdictWord::Invalid => "✗ invalid",
+            VerdictWord::Unknown => "? unknown",
+            VerdictWord::Valid => "✓ valid",
         },
         run: run.run.clone(),
         kept: run.directory.is_some(),

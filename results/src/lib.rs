@@ -20,6 +20,6 @@ pub mod trace;
 pub use page::witness::letter;
 pub use record::{
     AnomalyRecord, ClaimRecord, EdgeRecord, ExplanationRecord, FaultRecord, Messages, OrderRecord, Outcomes, Phases,
-    RUN_SCHEMA, RefusalRecord, RuledOut, RunRecord, Word, ZoneRecord,
+    RUN_SCHEMA, RefusalRecord, RuledOut, RunRecord, VerdictWord, ZoneRecord,
 };
 pub use trace::TraceLine;

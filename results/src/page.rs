@@ -32,7 +32,7 @@ pub(crate) mod witness;
 use askama::Template;
 use shakedown_checkers::History;
 
-use crate::record::{AnomalyRecord, RunRecord, Word};
+use crate::record::{AnomalyRecord, RunRecord, VerdictWord};
 use crate::trace::TraceLine;
 use aside::{Above, Claim, Fact, Other};
 use evidence::{FunctionRow, KindRow, ReachRow};
@@ -228,7 +228,7 @@ fn report(page: &RunPage<'_>) -> Report {
         others: aside::others(record, failing),
         drawn,
         drawn_left_out,
-        summary: summary(record, history, stretch.filter(|_| record.verdict == Word::Invalid), end),
+        summary: summary(record, history, stretch.filter(|_| record.verdict == VerdictWord::Invalid), end),
         operations: history.len(),
         faults: record.applied_faults.iter().map(FaultRow::from).collect(),
         plan,
@@ -276,18 +276,18 @@ fn sentence(record: &RunRecord, failing: Option<&AnomalyRecord>) -> String {
         // The sentence of a long cycle holds those of all its edges, and they follow.
         (Some(anomaly), _) if anomaly.explanation.edges.len() > 3 => shortened(&anomaly.sentence, 400),
         (Some(anomaly), _) => shortened(&anomaly.sentence, 1_000),
-        (None, Word::Unknown) => match &record.undecided {
+        (None, VerdictWord::Unknown) => match &record.undecided {
             Some(reason) => shortened(reason, 1_000),
             None => "Nothing says why.".to_owned(),
         },
-        (None, Word::Valid) => match record.anomalies.len() {
+        (None, VerdictWord::Valid) => match record.anomalies.len() {
             0 => "Nothing wrong was seen. Below is what shows that it could have been.".to_owned(),
             seen => format!(
                 "{} seen, of guarantees that the mode does not claim. Below is what shows that a claim could have been broken.",
                 if seen == 1 { "1 anomaly was".to_owned() } else { format!("{} anomalies were", grouped(seen as u64)) }
             ),
         },
-        (None, Word::Invalid) => String::new(),
+        (None, VerdictWord::Invalid) => String::new(),
     }
 }
 

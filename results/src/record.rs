@@ -15,7 +15,7 @@ pub const ONLY_MODE: &str = "only";
 /// A verdict, as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum VerdictWord {
     /// It holds.
     Valid,
     /// Undecided: a budget ran out, or nothing was there to judge.
@@ -24,13 +24,13 @@ pub enum Word {
     Invalid,
 }
 
-impl Word {
+impl VerdictWord {
     /// The word in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Word::Valid => "valid",
-            Word::Unknown => "unknown",
-            Word::Invalid => "invalid",
+            VerdictWord::Valid => "valid",
+            VerdictWord::Unknown => "unknown",
+            VerdictWord::Invalid => "invalid",
         }
     }
 }
@@ -53,7 +53,7 @@ pub struct RunRecord {
     /// The defect that was planted, if one was.
     pub defect: Option<String>,
     /// `invalid` if a claim is broken, a node panicked, an invariant broke or the cluster did not recover.
-    pub verdict: Word,
+    pub verdict: VerdictWord,
     /// What the mode promises, each judged.
     pub claims: Vec<ClaimRecord>,
     /// The strongest guarantees that the history still satisfies, of those that were tested.
@@ -110,7 +110,7 @@ pub struct ClaimRecord {
     /// The guarantee: `linearizable`.
     pub claim: String,
     /// Whether it held.
-    pub verdict: Word,
+    pub verdict: VerdictWord,
 }
 
 /// A guarantee that did not hold, and what showed it.

@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use shakedown_checkers::{Anomaly, Edge, History, Operation, OperationId, Outcome, Value};
 
 use crate::page::witness::letter as letter_of;
-use crate::record::{AnomalyRecord, ONLY_MODE, RuledOut, RunRecord, Word};
+use crate::record::{AnomalyRecord, ONLY_MODE, RuledOut, RunRecord, VerdictWord};
 use crate::trace::TraceLine;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -17,7 +17,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// A run that failed, in a block. `program` is how this program is called.
 pub fn failure(record: &RunRecord, history: Option<(&History, &[TraceLine])>, program: &str) -> String {
-    let word = if record.verdict == Word::Unknown { "UNKNOWN" } else { "FAIL" };
+    let word = if record.verdict == VerdictWord::Unknown { "UNKNOWN" } else { "FAIL" };
     let what = match record.anomalies.iter().find(|anomaly| anomaly.claimed) {
         Some(anomaly) if record.claims.iter().any(|claim| claim.claim == anomaly.name) => {
             format!("{} is broken", anomaly.name)
@@ -208,7 +208,7 @@ pub fn table(records: &[RunRecord]) -> String {
     table.set_header(["system", "mode", "workload", "claims", "seeds", "held", "broken", "undecided", "seen", "reach"]);
     for (_, runs) in rows {
         let first = runs[0];
-        let count = |word: Word| runs.iter().filter(|run| run.verdict == word).count().to_string();
+        let count = |word: VerdictWord| runs.iter().filter(|run| run.verdict == word).count().to_string();
         let claims: Vec<&str> = first.claims.iter().map(|claim| claim.claim.as_str()).collect();
         let reached = |mark: &&String| runs.iter().any(|run| run.reach.get(*mark).is_some_and(|times| *times > 0));
         let reach = format!("{}/{}", first.reach.keys().filter(reached).count(), first.reach.len());
@@ -218,9 +218,9 @@ pub fn table(records: &[RunRecord]) -> String {
             first.workload.clone(),
             claims.join(", "),
             runs.len().to_string(),
-            count(Word::Valid),
-            count(Word::Invalid),
-            count(Word::Unknown),
+            count(VerdictWord::Valid),
+            count(VerdictWord::Invalid),
+            count(VerdictWord::Unknown),
             seen(&runs),
             reach,
         ]);

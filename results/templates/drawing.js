@@ -238,7 +238,7 @@ class Drawing {
       const said = band.epoch ? `${band.state}, ${band.epoch}` : band.state;
       if (band.paint === "leader") this.band(band.from, band.to, y, NODE, c.leader, c["leader-ink"], said, c["leader-edge"], "600");
       else if (band.paint === "candidate") this.band(band.from, band.to, y, NODE, c.candidate, c["candidate-ink"], said, c["candidate-ink"]);
-      else if (band.paint === "down") this.band(band.from, band.to, y, NODE, this.downHatch, c["down-ink"], "down", c.down, "600");
+      else if (band.paint === "down") this.band(band.from, band.to, y, NODE, this.downHatch, c["down-ink"], said, c.down, "600");
       else this.band(band.from, band.to, y, NODE, c.follower, c["follower-ink"], said, null);
     }
   }

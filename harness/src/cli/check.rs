@@ -15,13 +15,13 @@ use bytesize::ByteSize;
 use shakedown_checkers::history::{ReadError, ReadOptions, read_file_with};
 use shakedown_checkers::{Answer, Budget, History};
 
-use super::{CheckArguments, Status, Trouble, print};
+use super::{CheckArguments, CliError, Status, print};
 use question::Question;
 use told::Told;
 
 pub(super) use question::InvariantArguments;
 
-pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Trouble> {
+pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, CliError> {
     let question = Question::of(arguments)?;
     let limits = Limits::of(arguments)?;
     let mut worst = Status::Held;
@@ -32,12 +32,12 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
             let told = answer(&question, &limits, file)?;
             Ok((told.status(), if json { told.json()? } else { told.text() }))
         },
-        |told: Result<_, Trouble>| match told {
+        |told: Result<_, CliError>| match told {
             Ok((status, text)) => {
                 print(text);
                 worst = graver(worst, status);
             }
-            Err(Trouble(trouble)) => {
+            Err(CliError(trouble)) => {
                 anstream::eprintln!("error: {trouble}");
                 worst = Status::Bad;
             }
@@ -46,7 +46,7 @@ pub(super) fn check(arguments: &CheckArguments, json: bool) -> Result<Status, Tr
     Ok(worst)
 }
 
-fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Told, Trouble> {
+fn answer(question: &Question, limits: &Limits, file: &Path) -> Result<Told, CliError> {
     let begun = Instant::now();
     let deadline = begun.checked_add(limits.time);
     let options = ReadOptions { threads: limits.threads, max_bytes: Some(limits.memory), deadline };
@@ -88,12 +88,12 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(arguments: &CheckArguments) -> Result<Limits, Trouble> {
+    fn of(arguments: &CheckArguments) -> Result<Limits, CliError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = cores.min(arguments.files.len()).max(1);
         let memory = arguments.max_memory.unwrap_or_else(half_the_machine);
         let time = Duration::try_from_secs_f64(arguments.max_seconds)
-            .map_err(|error| Trouble(format!("--max-seconds {}: {error}", arguments.max_seconds)))?;
+            .map_err(|error| CliError(format!("--max-seconds {}: {error}", arguments.max_seconds)))?;
         Ok(Limits { at_once, memory: memory.as_u64() / at_once as u64, threads: cores / at_once, time })
     }
 }

@@ -9,9 +9,9 @@ use crate::catalogue::pairings;
 use crate::determinism::{self, Diagnosis};
 
 use super::run::wanted;
-use super::{DoctorArguments, Status, Trouble, print};
+use super::{CliError, DoctorArguments, Status, print};
 
-pub(super) fn doctor(arguments: &DoctorArguments, json: bool) -> Result<Status, Trouble> {
+pub(super) fn doctor(arguments: &DoctorArguments, json: bool) -> Result<Status, CliError> {
     let pairings = pairings();
     let mut status = Status::Held;
     for (pairing, scenario) in wanted(&arguments.what, &pairings)? {
@@ -27,7 +27,7 @@ pub(super) fn doctor(arguments: &DoctorArguments, json: bool) -> Result<Status, 
             );
             continue;
         }
-        let same = format!("the same twice here and once in another process ({} events)", judged.happened.trace.len());
+        let same = format!("the same twice here and once in another process ({} events)", judged.execution.trace.len());
         print(format_args!("{}: {}", record.run, differs.unwrap_or(same)));
     }
     Ok(status)

@@ -10,7 +10,7 @@ use crate::catalogue::{Pairing, pairings};
 use crate::faults::Group;
 use crate::plan::FaultKind;
 
-use super::{ListArguments, Status, Trouble, print};
+use super::{CliError, ListArguments, Status, print};
 
 /// What can be listed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,7 +31,7 @@ struct Item {
     summary: String,
 }
 
-pub(super) fn list(arguments: &ListArguments, json: bool) -> Result<Status, Trouble> {
+pub(super) fn list(arguments: &ListArguments, json: bool) -> Result<Status, CliError> {
     let all = What::value_variants();
     let wanted = arguments.what.map_or(all.to_vec(), |what| vec![what]);
     for what in wanted {

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use shakedown_checkers::history::write_json_lines;
 use shakedown_results::directory::{self, write_trace};
-use shakedown_results::{RunRecord, Word};
+use shakedown_results::{RunRecord, VerdictWord};
 
 use crate::campaign;
 use crate::catalogue::{JudgedRun, pairings};
 use crate::plan::Plan;
 
-use super::{ReplayArguments, Status, Trouble, print, unknown};
+use super::{CliError, ReplayArguments, Status, print, unknown};
 
-pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, Trouble> {
+pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, CliError> {
     let file = find(arguments)?;
     let plan = Plan::read(&file)?;
     let pairings = pairings();
     let mut systems: Vec<&str> = pairings.iter().map(|pairing| pairing.system().name.as_str()).collect();
     systems.dedup();
-    let place = |Trouble(trouble)| Trouble(format!("{}: {trouble}", file.display()));
+    let place = |CliError(trouble)| CliError(format!("{}: {trouble}", file.display()));
     let mut served = pairings.iter().filter(|pairing| pairing.system().name == plan.system).peekable();
     if served.peek().is_none() {
         return Err(place(unknown("system", &plan.system, &systems)));
@@ -46,9 +46,9 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
 
     let status = match judged.record.verdict {
         _ if differs.is_some() => Status::Differs,
-        Word::Valid => Status::Held,
-        Word::Invalid => Status::Broken,
-        Word::Unknown => Status::Undecided,
+        VerdictWord::Valid => Status::Held,
+        VerdictWord::Invalid => Status::Broken,
+        VerdictWord::Unknown => Status::Undecided,
     };
     if json {
         let identical = own.map(|_| differs.is_none());
@@ -56,7 +56,7 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
         print(json!({"schema": "shakedown/replay/1", "identical": identical, "run": record}));
         return Ok(status);
     }
-    if judged.record.verdict == Word::Valid {
+    if judged.record.verdict == VerdictWord::Valid {
         print(format_args!("{}: valid", judged.record.run));
         print(format_args!("  report   {}/report.html", folder.display()));
     } else {
@@ -83,11 +83,11 @@ pub(super) fn replay(arguments: &ReplayArguments, json: bool) -> Result<Status, 
 }
 
 /// What was found when a run was recorded. It is not needed to compare: a file that is broken is told of, and no more.
-fn recorded_verdict(folder: &Path) -> Result<Option<Word>, Trouble> {
+fn recorded_verdict(folder: &Path) -> Result<Option<VerdictWord>, CliError> {
     let path = folder.join("verdict.json");
     let bytes = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(|error| Trouble(format!("{}: {error}", path.display())))?,
+        read => read.map_err(|error| CliError(format!("{}: {error}", path.display())))?,
     };
     match serde_json::from_slice::<RunRecord>(&bytes) {
         Ok(record) => Ok(Some(record.verdict)),
@@ -99,7 +99,7 @@ fn recorded_verdict(folder: &Path) -> Result<Option<Word>, Trouble> {
 }
 
 /// The plan behind what was typed.
-fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
+fn find(arguments: &ReplayArguments) -> Result<PathBuf, CliError> {
     let typed = &arguments.run;
     let candidates = [
         typed.clone(),
@@ -108,7 +108,7 @@ fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
         arguments.out.join(typed).join("plan.json"),
     ];
     candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        Trouble(format!(
+        CliError(format!(
             "there is no run {}: expected a run's directory, its name under {}, or a plan.json",
             typed.display(),
             arguments.out.display()
@@ -117,14 +117,14 @@ fn find(arguments: &ReplayArguments) -> Result<PathBuf, Trouble> {
 }
 
 /// The first line at which the run is not what was recorded.
-fn compare(folder: &Path, judged: &JudgedRun) -> Result<Option<String>, Trouble> {
+fn compare(folder: &Path, judged: &JudgedRun) -> Result<Option<String>, CliError> {
     let (mut history, mut trace) = (Vec::new(), Vec::new());
-    write_json_lines(&judged.happened.history, &mut history)?;
+    write_json_lines(&judged.execution.history, &mut history)?;
     write_trace(&judged.trace(), &mut trace)?;
     for (name, now) in [("history.jsonl", history), ("trace.jsonl", trace)] {
         let path = folder.join(name);
         let then = std::fs::read(&path).map_err(|error| {
-            Trouble(format!("{}: {error}; to run the plan by itself, replay a copy of its plan.json", path.display()))
+            CliError(format!("{}: {error}; to run the plan by itself, replay a copy of its plan.json", path.display()))
         })?;
         if then != now {
             let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();

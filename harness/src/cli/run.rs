@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use shakedown_results::index::{self, Again};
-use shakedown_results::{RunRecord, Word, directory, terminal};
+use shakedown_results::{RunRecord, VerdictWord, directory, terminal};
 use shakedown_systems::door::{ModeInfo, SystemInfo};
 
 use crate::campaign::{self, Campaign, Job, cause};
@@ -19,12 +19,12 @@ use crate::faults::Group;
 use crate::plan::{FaultKind, refusal};
 use crate::scenario::Scenario;
 
-use super::{Keep, RunArguments, ScenarioArguments, Status, Trouble, print, unknown};
+use super::{CliError, Keep, RunArguments, ScenarioArguments, Status, print, unknown};
 
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Trouble> {
+pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, CliError> {
     let begun = Instant::now();
     let pairings = pairings();
     let wanted = wanted(&arguments.what, &pairings)?;
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &RunArguments, json: bool) -> Result<Status, Troubl
             if let Ok(line) = serde_json::to_string(record) {
                 print(line);
             }
-        } else if record.verdict != Word::Valid {
+        } else if record.verdict != VerdictWord::Valid {
             let shown = shown.entry(cause(record)).or_default();
             *shown += 1;
             if *shown <= SHOWN_PER_CAUSE {
@@ -120,7 +120,7 @@ fn command() -> String {
 pub(super) fn wanted<'a>(
     arguments: &ScenarioArguments,
     pairings: &'a [Box<dyn Pairing>],
-) -> Result<Vec<(&'a dyn Pairing, Scenario)>, Trouble> {
+) -> Result<Vec<(&'a dyn Pairing, Scenario)>, CliError> {
     if let Some(system) = &arguments.system
         && pairings.iter().all(|pairing| pairing.system().name != *system)
     {
@@ -151,7 +151,7 @@ pub(super) fn wanted<'a>(
             && system.modes.iter().any(|known| known.name == *mode)
         {
             let (name, right) = (defect.name, defect.mode);
-            return Err(Trouble(format!(
+            return Err(CliError(format!(
                 "mode {mode} never executes the defect {name}; expected --mode {right}, or none"
             )));
         }
@@ -192,11 +192,11 @@ pub(super) fn wanted<'a>(
             return Err(unknown(what, asked, &known));
         }
     }
-    Err(Trouble("nothing to run: no system serves all that was asked for".to_owned()))
+    Err(CliError("nothing to run: no system serves all that was asked for".to_owned()))
 }
 
 /// The kinds of faults of a list, for a mode. Of a group, those that the mode endures; who names a kind is told if it does not.
-fn faults(list: &str, system: &SystemInfo, mode: &ModeInfo) -> Result<Option<Vec<&'static str>>, Trouble> {
+fn faults(list: &str, system: &SystemInfo, mode: &ModeInfo) -> Result<Option<Vec<&'static str>>, CliError> {
     match list {
         "all" => return Ok(None),
         "none" => return Ok(Some(Vec::new())),
@@ -212,7 +212,7 @@ fn faults(list: &str, system: &SystemInfo, mode: &ModeInfo) -> Result<Option<Vec
         let known: Vec<&'static str> = FaultKind::ALL.iter().map(|(name, _)| *name).collect();
         let kind = known.iter().copied().find(|known| *known == name).ok_or_else(|| unknown("fault", name, &known))?;
         if let Some(problem) = refusal(kind, system, mode) {
-            return Err(Trouble(format!("--faults {name}: {problem}")));
+            return Err(CliError(format!("--faults {name}: {problem}")));
         }
         kinds.push(kind);
     }
@@ -220,9 +220,9 @@ fn faults(list: &str, system: &SystemInfo, mode: &ModeInfo) -> Result<Option<Vec
     Ok(Some(FaultKind::GROUPS.iter().map(|(kind, _)| *kind).filter(|kind| kinds.contains(kind)).collect()))
 }
 
-fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
+fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, CliError> {
     let bad = |text: &str| {
-        Trouble(format!("--seeds {text:?}: expected A..B with A below B, at most a million seeds, for example 0..100"))
+        CliError(format!("--seeds {text:?}: expected A..B with A below B, at most a million seeds, for example 0..100"))
     };
     match (&arguments.seed, &arguments.seeds) {
         (Some(seed), _) => Ok(*seed..=*seed),
@@ -240,7 +240,7 @@ fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, Trouble> {
 /// The most seeds of one campaign.
 const MOST_SEEDS: u64 = 1_000_000;
 
-fn milliseconds(text: &str) -> Result<u64, Trouble> {
+fn milliseconds(text: &str) -> Result<u64, CliError> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let factor = match unit {
         "ms" => 1.0,
@@ -250,7 +250,7 @@ fn milliseconds(text: &str) -> Result<u64, Trouble> {
     };
     match number.parse::<f64>() {
         Ok(number) if (1.0..=3_600_000.0).contains(&(number * factor)) => Ok((number * factor) as u64),
-        _ => Err(Trouble(format!("--time {text:?}: expected a time up to an hour with its unit: 6s, 1500ms, 2m"))),
+        _ => Err(CliError(format!("--time {text:?}: expected a time up to an hour with its unit: 6s, 1500ms, 2m"))),
     }
 }
 
@@ -280,14 +280,15 @@ fn sum_up(
     took: Duration,
     out: Option<&Path>,
     json: bool,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let count = |word| records.iter().filter(|record| record.verdict == word).count();
-    let (valid, invalid, undecided) = (count(Word::Valid), count(Word::Invalid), count(Word::Unknown));
+    let (valid, invalid, undecided) =
+        (count(VerdictWord::Valid), count(VerdictWord::Invalid), count(VerdictWord::Unknown));
     let mut reach: BTreeMap<&str, u64> = BTreeMap::new();
     let mut causes: BTreeMap<String, usize> = BTreeMap::new();
     for record in records {
         record.reach.iter().for_each(|(mark, times)| *reach.entry(mark).or_default() += times);
-        if record.verdict != Word::Valid {
+        if record.verdict != VerdictWord::Valid {
             *causes.entry(cause(record)).or_default() += 1;
         }
     }
@@ -359,7 +360,7 @@ impl Progress {
 
     fn finished(&mut self, record: &RunRecord) {
         self.finished += 1;
-        self.failing += usize::from(record.verdict == Word::Invalid);
+        self.failing += usize::from(record.verdict == VerdictWord::Invalid);
         self.bar.inc(1);
         self.bar.set_message(format!("{} failing", self.failing));
         if self.plain && self.said.elapsed() > Duration::from_secs(10) {

@@ -218,7 +218,7 @@ impl Turmoil {
         const SAID: u8 = 0;
         const RESET: u8 = 1;
         const FINISHED: u8 = 2;
-        struct Word {
+        struct VerdictWord {
             link: usize,
             at: usize,
             ends: (SocketAddr, SocketAddr),
@@ -226,7 +226,7 @@ impl Turmoil {
             rank: u8,
         }
         let Turmoil { sim, links, addresses, taken, .. } = self;
-        let mut words: Vec<Word> = Vec::new();
+        let mut words: Vec<VerdictWord> = Vec::new();
         sim.links(|all| {
             for (number, (link, known)) in all.zip(links.iter()).enumerate().filter(|(number, _)| spoke[*number]) {
                 for (at, message) in link.enumerate().skip(known.messages.len()) {
@@ -236,13 +236,13 @@ impl Turmoil {
                         Protocol::Tcp(Segment::Fin(_)) => (Carriage::LastWord, FINISHED),
                         Protocol::Udp(_) => (Carriage::Datagram, SAID),
                     };
-                    words.push(Word { link: number, at, ends: message.pair(), carriage, rank });
+                    words.push(VerdictWord { link: number, at, ends: message.pair(), carriage, rank });
                 }
             }
         });
         words.sort_by_key(|word| (word.ends, word.rank, word.at));
         let mut before: Option<(SocketAddr, SocketAddr)> = None;
-        for Word { link, at, ends, carriage, rank } in words {
+        for VerdictWord { link, at, ends, carriage, rank } in words {
             let Link { one, other, messages } = &mut links[link];
             let (from, to) = if ends.0.ip() == addresses[*one] { (*one, *other) } else { (*other, *one) };
             let due = match carriage {

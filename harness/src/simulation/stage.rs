@@ -23,7 +23,7 @@ use super::ground::{Exit, Host, NOBODY, ProcessExit};
 
 /// Something that a node or a client said.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said {
+pub struct TraceEvent {
     /// Simulated nanoseconds.
     pub time: u64,
     /// Who.
@@ -31,12 +31,12 @@ pub struct Said {
     /// The value of its field `event`; `log` for an event without.
     pub event: &'static str,
     /// What else it said.
-    pub fields: Vec<(&'static str, Datum)>,
+    pub fields: Vec<(&'static str, FieldValue)>,
 }
 
 /// A field of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Datum {
+pub enum FieldValue {
     /// A whole number.
     Number(u64),
     /// A number below zero.
@@ -47,7 +47,7 @@ pub enum Datum {
     Text(String),
 }
 
-impl Said {
+impl TraceEvent {
     /// An order for what has none of its own.
     fn order(&self) -> (&'static str, String) {
         (self.event, format!("{:?}", self.fields))
@@ -56,7 +56,7 @@ impl Said {
     /// A field with a whole number.
     pub fn number(&self, field: &str) -> Option<u64> {
         self.fields.iter().find_map(|(name, datum)| match datum {
-            Datum::Number(number) if *name == field => Some(*number),
+            FieldValue::Number(number) if *name == field => Some(*number),
             _ => None,
         })
     }
@@ -64,7 +64,7 @@ impl Said {
     /// A field with text.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.iter().find_map(|(name, datum)| match datum {
-            Datum::Text(text) if *name == field => Some(text.as_str()),
+            FieldValue::Text(text) if *name == field => Some(text.as_str()),
             _ => None,
         })
     }
@@ -73,7 +73,7 @@ impl Said {
 #[derive(Default)]
 struct Recorder {
     time: u64,
-    said: Vec<Said>,
+    said: Vec<TraceEvent>,
     exits: Vec<ProcessExit>,
     /// How much had been said when a task panicked that nobody catches.
     panicked_at: Option<usize>,
@@ -119,7 +119,7 @@ impl Recording {
     }
 
     /// What was said since the last call.
-    pub fn take_said(&self) -> Vec<Said> {
+    pub fn take_said(&self) -> Vec<TraceEvent> {
         record(|recorder| std::mem::take(&mut recorder.said)).unwrap_or_default()
     }
 
@@ -132,7 +132,7 @@ impl Recording {
     pub fn sort_since_panic(&self) {
         record(|recorder| {
             let from = recorder.panicked_at.take().unwrap_or(recorder.said.len()).min(recorder.said.len());
-            recorder.said[from..].sort_by_cached_key(Said::order);
+            recorder.said[from..].sort_by_cached_key(TraceEvent::order);
         });
     }
 
@@ -180,7 +180,7 @@ pub fn drop_on_stage<R>(host: Host, act: impl FnOnce() -> R) -> R {
     let done = act();
     ON_STAGE.set(before);
     record(|recorder| {
-        recorder.said[already..].sort_by_cached_key(Said::order);
+        recorder.said[already..].sort_by_cached_key(TraceEvent::order);
     });
     done
 }
@@ -324,9 +324,9 @@ impl Subscriber for Listener {
             let mut fields = Fields { event: "log", fields: Vec::with_capacity(4) };
             event.record(&mut fields);
             if let Some(operation) = operation {
-                fields.fields.push(("operation", Datum::Number(operation)));
+                fields.fields.push(("operation", FieldValue::Number(operation)));
             }
-            recorder.said.push(Said { time: recorder.time, host, event: fields.event, fields: fields.fields });
+            recorder.said.push(TraceEvent { time: recorder.time, host, event: fields.event, fields: fields.fields });
         });
     }
 
@@ -366,35 +366,35 @@ impl Visit for HostOfSpan {
 
 struct Fields {
     event: &'static str,
-    fields: Vec<(&'static str, Datum)>,
+    fields: Vec<(&'static str, FieldValue)>,
 }
 
 impl Visit for Fields {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.fields.push((field.name(), Datum::Number(value)));
+        self.fields.push((field.name(), FieldValue::Number(value)));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        let datum = u64::try_from(value).map_or(Datum::Negative(value), Datum::Number);
+        let datum = u64::try_from(value).map_or(FieldValue::Negative(value), FieldValue::Number);
         self.fields.push((field.name(), datum));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.fields.push((field.name(), Datum::Truth(value)));
+        self.fields.push((field.name(), FieldValue::Truth(value)));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "event" {
             self.event = name(value);
         } else {
-            self.fields.push((field.name(), Datum::Text(value.to_owned())));
+            self.fields.push((field.name(), FieldValue::Text(value.to_owned())));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
         let _ = write!(text, "{value:?}");
-        self.fields.push((field.name(), Datum::Text(without_instants(text))));
+        self.fields.push((field.name(), FieldValue::Text(without_instants(text))));
     }
 }
 

@@ -6,7 +6,7 @@ use shakedown::campaign::{self, Campaign, Job};
 use shakedown::catalogue::{Pairing, pair_of};
 use shakedown::kv::Operation;
 use shakedown::prelude::*;
-use shakedown_results::{RunRecord, Word};
+use shakedown_results::{RunRecord, VerdictWord};
 
 /// A node that answers for a while and then gives up, at a time that its seed decides.
 struct Mortal;
@@ -91,7 +91,7 @@ fn of_one_cause_three_runs_are_kept_and_what_stands_in_the_way_of_one_is_told() 
         unwritten += usize::from(error.is_some());
         assert!(judged.record.directory.is_none() || error.is_none());
     });
-    assert!(records.iter().all(|record| record.verdict == Word::Invalid), "each gave up");
+    assert!(records.iter().all(|record| record.verdict == VerdictWord::Invalid), "each gave up");
     assert_eq!(records.iter().filter(|record| record.directory.is_some()).count(), 3);
     assert_eq!(unwritten, 0);
     assert!(out.path().join(&name).join("report.html").is_file());

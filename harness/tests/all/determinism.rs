@@ -14,7 +14,7 @@ fn scenario(pairing: &dyn Pairing, mode: &str) -> Scenario {
 
 fn bytes(judged: &JudgedRun) -> (Vec<u8>, Vec<u8>) {
     let (mut history, mut trace) = (Vec::new(), Vec::new());
-    write_json_lines(&judged.happened.history, &mut history).unwrap();
+    write_json_lines(&judged.execution.history, &mut history).unwrap();
     write_trace(&judged.trace(), &mut trace).unwrap();
     (history, trace)
 }
@@ -27,7 +27,7 @@ fn a_plan_runs_twice_to_the_same_history_and_trace() {
                 let scenario = scenario(&*pairing, &mode.name);
                 let plan = pairing.draw(&scenario, seed).unwrap();
                 let (one, two) = (pairing.run(plan.clone()).unwrap(), pairing.run(plan).unwrap());
-                assert!(one.happened.history.len() > 100);
+                assert!(one.execution.history.len() > 100);
                 assert_eq!(one.record.events_hash, two.record.events_hash);
                 assert_eq!(bytes(&one), bytes(&two));
             }

@@ -9,7 +9,7 @@ use shakedown::faults::{Draw, FaultKind};
 use shakedown::kv::Operation;
 use shakedown::plan::{Fault, Moment, Plan};
 use shakedown::prelude::*;
-use shakedown_results::{FaultRecord, Word};
+use shakedown_results::{FaultRecord, VerdictWord};
 
 use crate::examples::tcp_store::TcpStore;
 
@@ -69,7 +69,7 @@ fn each_fault_bites_and_ends_and_raft_kv_keeps_its_claims() {
             };
             let judged = raft_kv.run(raft_kv.draw(&scenario, seed).expect("it makes sense")).expect("it makes sense");
             let record = &judged.record;
-            assert_eq!(record.verdict, Word::Valid, "{kind}: {:?}", record.anomalies.first());
+            assert_eq!(record.verdict, VerdictWord::Valid, "{kind}: {:?}", record.anomalies.first());
             assert!(record.applied_faults.iter().all(|fault| fault.began.is_some() == fault.ended.is_some()), "{kind}");
             felt += record.applied_faults.iter().filter(|fault| fault.was_felt()).count();
         }
@@ -89,7 +89,7 @@ fn any_two_faults_overlap_and_each_ends_by_itself() {
                 vec![fault(0, one, &nodes, &["leader"], 300, 500), fault(1, other, &nodes, &["leader"], 500, 500)];
             let judged = run(&*raft_kv, plan.clone(), faults);
             let record = &judged.record;
-            assert_eq!(record.verdict, Word::Valid, "{one} and {other}: {:?}", record.anomalies.first());
+            assert_eq!(record.verdict, VerdictWord::Valid, "{one} and {other}: {:?}", record.anomalies.first());
             for (kind, fault) in [one, other].into_iter().zip(&record.applied_faults) {
                 assert!(fault.began.is_some() && fault.ended.is_some(), "{one} and {other}: {fault:?}");
                 *bites.entry(kind).or_default() += usize::from(bit(fault));
@@ -205,7 +205,7 @@ fn an_operator_is_asked_for_what_it_offers_and_for_nothing_else() {
     let plan = quiet(&*diary, "only", 1);
     let judged = run(&*diary, plan.clone(), vec![fault(0, "compact", &plan.nodes, &[], 500, 0)]);
     assert_eq!(judged.record.applied_faults[0].effects["commands done"], 1);
-    assert!(judged.happened.trace.iter().any(|said| said.event == "operated"));
+    assert!(judged.execution.trace.iter().any(|said| said.event == "operated"));
     let mut refused = plan;
     refused.faults = vec![fault(0, "transfer", &refused.nodes, &[], 500, 0)];
     let error = diary.run(refused).err().expect("it does not offer that").to_string();
@@ -218,7 +218,7 @@ fn streams_stall_and_lose_nothing_and_a_process_that_stands_still_hears_all_at_o
     let plan = quiet(&*store, "only", 1);
     for kind in ["stall", "pause", "slow-node", "slow-link", "clock-jump", "full", "failing-sync"] {
         let judged = run(&*store, plan.clone(), vec![fault(0, kind, &plan.nodes, &[], 400, 300)]);
-        assert_eq!(judged.record.verdict, Word::Valid, "{kind}: {:?}", judged.record.anomalies.first());
+        assert_eq!(judged.record.verdict, VerdictWord::Valid, "{kind}: {:?}", judged.record.anomalies.first());
         assert!(judged.record.applied_faults[0].was_felt(), "{kind}: {:?}", judged.record.applied_faults);
     }
 }

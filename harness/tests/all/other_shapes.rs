@@ -11,7 +11,7 @@ use shakedown::checkers::transactions::Workload as Transactions;
 use shakedown::checkers::{Subject, Value};
 use shakedown::door::Socket;
 use shakedown::prelude::*;
-use shakedown_results::Word;
+use shakedown_results::VerdictWord;
 
 // ---- Two shards, list-append ------------------------------------------------------------------------------------------------
 
@@ -404,7 +404,7 @@ fn a_lock_is_judged_by_a_rule() {
     let summary = lock().faults(&["loss", "delay"]).seeds(0..12).verify_determinism().check().expect("it holds");
     for run in &summary.runs {
         assert_eq!(run.claims[0].claim, "mutual-exclusion");
-        assert!(run.claims[0].verdict == Word::Valid && run.operations.ok > 50, "{:?}", run.operations);
+        assert!(run.claims[0].verdict == VerdictWord::Valid && run.operations.ok > 50, "{:?}", run.operations);
         assert!(run.fingerprint.is_empty(), "nothing else is judged of it");
     }
     let failure = lock().faults(&["crash"]).check().expect_err("it forgets who holds it").to_string();

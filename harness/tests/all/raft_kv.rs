@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use shakedown::campaign::{self, Campaign, Job};
 use shakedown::catalogue::{JudgedRun, Pairing, pairings};
 use shakedown::scenario::Scenario;
-use shakedown_results::Word;
+use shakedown_results::VerdictWord;
 
 fn kv() -> Box<dyn Pairing> {
     pairings().into_iter().find(|pairing| pairing.workload() == "kv").expect("it is listed")
@@ -31,7 +31,7 @@ fn every_mode_holds_what_it_claims() {
             let judged = run(&mode.name, None, seed);
             assert_eq!(
                 judged.record.verdict,
-                Word::Valid,
+                VerdictWord::Valid,
                 "{} {:?}",
                 judged.record.run,
                 judged.record.anomalies.first()
@@ -102,12 +102,12 @@ fn planted_defects_are_found_and_their_twins_pass() {
             interrupted: &AtomicBool::new(false),
         };
         let records = campaign.run(&jobs, |_, _| {});
-        let found = records.iter().find(|record| record.verdict == Word::Invalid);
+        let found = records.iter().find(|record| record.verdict == VerdictWord::Invalid);
         let found = found.unwrap_or_else(|| panic!("{defect} is not found in {within} seeds"));
         let broken: Vec<&str> = found.anomalies.iter().map(|anomaly| anomaly.breaks.as_str()).collect();
         assert!(broken.contains(&breaks), "{defect} at seed {} broke {broken:?}", found.seed);
         scenario.defect = None;
         let twin = drawn(&scenario, found.seed).record;
-        assert_eq!(twin.verdict, Word::Valid, "the twin of {defect} at seed {}", found.seed);
+        assert_eq!(twin.verdict, VerdictWord::Valid, "the twin of {defect} at seed {}", found.seed);
     }
 }

@@ -7,7 +7,7 @@ use shakedown::catalogue::{JudgedRun, pair_of};
 use shakedown::checkers::{Subject, Undecided, Value, Verdict};
 use shakedown::kv::{Operation, Planned};
 use shakedown::prelude::*;
-use shakedown_results::Word;
+use shakedown_results::VerdictWord;
 
 /// Registers that must be written before anybody reads them.
 #[derive(Clone)]
@@ -127,16 +127,16 @@ fn levels() -> Check {
 #[test]
 fn one_client_sets_up_before_all_others_begin_and_all_look_at_every_node_in_the_end() {
     let judged = judged(false, &[Claim::Level(Linearizable)], vec![levels()]);
-    assert_eq!(judged.record.verdict, Word::Valid, "{:?}", judged.record.anomalies.first());
-    let operations: Vec<_> = judged.happened.history.operations().collect();
+    assert_eq!(judged.record.verdict, VerdictWord::Valid, "{:?}", judged.record.anomalies.first());
+    let operations: Vec<_> = judged.execution.history.operations().collect();
     let of_setup = operations.iter().take(4);
     assert!(of_setup.clone().all(|operation| operation.process() == 0 && operation.function() == "write"));
     let prepared = of_setup.filter_map(|operation| operation.completed_at()).max();
     assert!(operations[4..].iter().all(|operation| operation.invoked_at() >= prepared));
-    let quiet = judged.happened.quiet.expect("it came that far");
+    let quiet = judged.execution.quiet.expect("it came that far");
     // Three clients, of which two take a node each and the third shares one: all four keys each.
     assert_eq!(operations.iter().filter(|operation| operation.invoked() >= quiet).count(), 3 * 4);
-    assert_eq!(judged.record.figures["events"], judged.happened.history.len() as u64);
+    assert_eq!(judged.record.figures["events"], judged.execution.history.len() as u64);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_setup_that_never_succeeds_is_a_finding_and_the_end() {
     let judged = judged(true, &[], vec![levels()]);
     let names: Vec<&str> = judged.record.anomalies.iter().map(|anomaly| anomaly.name.as_str()).collect();
     assert_eq!(names, ["no-setup"]);
-    assert_eq!(judged.record.verdict, Word::Invalid);
+    assert_eq!(judged.record.verdict, VerdictWord::Invalid);
 }
 
 #[test]
@@ -153,10 +153,10 @@ fn a_claim_is_as_good_as_the_worst_that_is_known_of_it() {
     let unknown = || Verdict::Unknown(Undecided { reason: "it was too dark".to_owned() });
     let claims = [Claim::Rule(RULE)];
     for (checks, expected, reason) in [
-        (vec![says(Verdict::Valid)], Word::Valid, None),
-        (vec![says(Verdict::Valid), says(unknown())], Word::Unknown, Some("it was too dark")),
-        (vec![says(unknown()), says(Verdict::Invalid(Vec::new()))], Word::Invalid, None),
-        (vec![levels()], Word::Unknown, Some("nothing happened that the claim `said-to-hold` is about")),
+        (vec![says(Verdict::Valid)], VerdictWord::Valid, None),
+        (vec![says(Verdict::Valid), says(unknown())], VerdictWord::Unknown, Some("it was too dark")),
+        (vec![says(unknown()), says(Verdict::Invalid(Vec::new()))], VerdictWord::Invalid, None),
+        (vec![levels()], VerdictWord::Unknown, Some("nothing happened that the claim `said-to-hold` is about")),
     ] {
         let record = judged(false, &claims, checks).record;
         assert_eq!((record.claims[0].verdict, record.undecided.as_deref()), (expected, reason));
@@ -167,6 +167,6 @@ fn a_claim_is_as_good_as_the_worst_that_is_known_of_it() {
 fn a_history_that_does_not_fit_what_judges_it_is_undecided_and_says_why() {
     let subject = Subject::Transactions(shakedown::checkers::transactions::Workload::ListAppend);
     let record = judged(false, &[Claim::Level(StrictSerializable)], vec![Check::Levels(subject)]).record;
-    assert_eq!(record.verdict, Word::Unknown);
+    assert_eq!(record.verdict, VerdictWord::Unknown);
     assert!(record.undecided.as_ref().is_some_and(|reason| reason.contains("write")), "{:?}", record.undecided);
 }

@@ -11,7 +11,7 @@ use shakedown::catalogue::{JudgedRun, Pairing, pair_of};
 use shakedown::kv::Operation;
 use shakedown::scenario::Scenario;
 use shakedown::{Claim, Client, Invoke, Kv, Level, Node, Outcome, System};
-use shakedown_results::Word;
+use shakedown_results::VerdictWord;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -118,7 +118,7 @@ fn a_tokio_service_over_tcp_is_linearizable_while_only_the_network_is_bad() {
     let pairing = pair_of(Forgetful, CLAIMS, Kv::default());
     for seed in 0..5 {
         let judged = run(&*pairing, &["loss", "delay"], seed);
-        assert_eq!(judged.record.verdict, Word::Valid, "{:?}", judged.record.anomalies.first());
+        assert_eq!(judged.record.verdict, VerdictWord::Valid, "{:?}", judged.record.anomalies.first());
         assert!(judged.record.operations.ok > 100, "{:?}", judged.record.operations);
     }
 }
@@ -127,7 +127,7 @@ fn a_tokio_service_over_tcp_is_linearizable_while_only_the_network_is_bad() {
 fn a_store_without_a_disk_is_caught_when_its_process_dies() {
     let pairing = pair_of(Forgetful, CLAIMS, Kv::default());
     let caught = (0..6).map(|seed| run(&*pairing, &["kill"], seed)).filter(|judged| {
-        judged.record.verdict == Word::Invalid
+        judged.record.verdict == VerdictWord::Invalid
             && judged.record.anomalies.iter().any(|anomaly| anomaly.breaks == "linearizable" && anomaly.claimed)
     });
     assert!(caught.count() >= 3);
@@ -178,13 +178,13 @@ fn a_panic_in_a_node_is_a_finding_with_its_place_and_not_the_end_of_the_harness(
     let pairing = pair_of(Fragile, CLAIMS, Kv::default());
     let judged = run(&*pairing, &[], 1);
     let panic = judged.record.anomalies.iter().find(|anomaly| anomaly.name == "panic").expect("it panicked");
-    assert_eq!(judged.record.verdict, Word::Invalid);
+    assert_eq!(judged.record.verdict, VerdictWord::Invalid);
     assert!(
         panic.sentence.starts_with("n1 panicked: the third request is one too many (strangers.rs:"),
         "{}",
         panic.sentence
     );
-    assert!(judged.happened.history.len() > 10);
+    assert!(judged.execution.history.len() > 10);
 }
 
 /// A node whose process ends.
@@ -297,10 +297,10 @@ fn a_service_that_spawns_its_tasks_repeats_whatever_was_spawned_before() {
         for odd in [1, 3, 6] {
             spawn_elsewhere(odd);
             let again = pairing.run(plan.clone()).expect("it makes sense");
-            let first = one.happened.trace.iter().zip(&again.happened.trace).find(|(one, again)| one != again);
+            let first = one.execution.trace.iter().zip(&again.execution.trace).find(|(one, again)| one != again);
             assert_eq!(one.record.events_hash, again.record.events_hash, "seed {seed}: {first:?}");
         }
-        resets += one.happened.trace.iter().filter(|said| said.event == "guard-dropped").count();
+        resets += one.execution.trace.iter().filter(|said| said.event == "guard-dropped").count();
     }
     assert!(resets > 20, "processes died while streams were open: {resets}");
 }

@@ -3,7 +3,7 @@
 use shakedown_checkers::History;
 
 use super::text::{anomaly_words, clipped, counted, grouped, seconds, shortened, visible};
-use crate::record::{AnomalyRecord, RunRecord, Word};
+use crate::record::{AnomalyRecord, RunRecord, VerdictWord};
 
 /// A name and a value.
 pub struct Fact {
@@ -86,9 +86,9 @@ pub fn claims(record: &RunRecord) -> Vec<Claim> {
             claim: visible(&claim.claim),
             class: claim.verdict.as_str(),
             verdict: match claim.verdict {
-                Word::Valid => "✓ held",
-                Word::Unknown => "? undecided",
-                Word::Invalid => "✗ broken",
+                VerdictWord::Valid => "✓ held",
+                VerdictWord::Unknown => "? undecided",
+                VerdictWord::Invalid => "✗ broken",
             },
         })
         .collect()

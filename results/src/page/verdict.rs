@@ -1,13 +1,13 @@
 //! The first line of a page: what was claimed, and whether it held.
 
 use super::text::{anomaly_words, clipped, visible};
-use crate::record::{AnomalyRecord, ONLY_MODE, RunRecord, Word};
+use crate::record::{AnomalyRecord, ONLY_MODE, RunRecord, VerdictWord};
 
 /// The anomaly that made the run fail: the first that breaks a claim.
 pub fn failing(record: &RunRecord) -> Option<&AnomalyRecord> {
     match record.verdict {
-        Word::Invalid => record.anomalies.iter().find(|anomaly| anomaly.claimed).or(record.anomalies.first()),
-        Word::Valid | Word::Unknown => None,
+        VerdictWord::Invalid => record.anomalies.iter().find(|anomaly| anomaly.claimed).or(record.anomalies.first()),
+        VerdictWord::Valid | VerdictWord::Unknown => None,
     }
 }
 
@@ -15,9 +15,9 @@ pub fn failing(record: &RunRecord) -> Option<&AnomalyRecord> {
 pub fn line(record: &RunRecord) -> (&'static str, String) {
     let subject = subject(record);
     match record.verdict {
-        Word::Invalid => ("INVALID", broken(record, &subject)),
-        Word::Valid => ("VALID", held(record, &subject)),
-        Word::Unknown => ("UNKNOWN", undecided(record, &subject)),
+        VerdictWord::Invalid => ("INVALID", broken(record, &subject)),
+        VerdictWord::Valid => ("VALID", held(record, &subject)),
+        VerdictWord::Unknown => ("UNKNOWN", undecided(record, &subject)),
     }
 }
 
@@ -31,7 +31,7 @@ pub fn subject(record: &RunRecord) -> String {
 
 fn broken(record: &RunRecord, subject: &str) -> String {
     let Some(anomaly) = failing(record) else {
-        return match record.claims.iter().find(|claim| claim.verdict == Word::Invalid) {
+        return match record.claims.iter().find(|claim| claim.verdict == VerdictWord::Invalid) {
             Some(claim) => format!("{subject} claims {}; {}", visible(&claim.claim), negation(&claim.claim)),
             None if !record.recovered => format!("{subject} did not recover after the faults were lifted"),
             None => format!("{subject} failed, and nothing says why"),
@@ -62,7 +62,7 @@ fn undecided(record: &RunRecord, subject: &str) -> String {
     let open: Vec<String> = record
         .claims
         .iter()
-        .filter(|claim| claim.verdict == Word::Unknown)
+        .filter(|claim| claim.verdict == VerdictWord::Unknown)
         .map(|claim| visible(&claim.claim))
         .collect();
     match &open[..] {

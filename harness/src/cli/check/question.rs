@@ -9,7 +9,7 @@ use shakedown_checkers::transactions::{self, Workload};
 use shakedown_checkers::{Budget, Consistency, History, Level, ModelName, Subject, Value, check};
 
 use super::told::Told;
-use crate::cli::{CheckArguments, Trouble, unknown};
+use crate::cli::{CheckArguments, CliError, unknown};
 
 /// What invariants may be told.
 #[derive(Args)]
@@ -44,7 +44,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub fn of(arguments: &CheckArguments) -> Result<Question, Trouble> {
+    pub fn of(arguments: &CheckArguments) -> Result<Question, CliError> {
         let consistency = arguments.consistency.as_deref().map(consistency).transpose()?;
         let subject = arguments.model.as_deref().map(|name| subject(name, consistency)).transpose()?;
         let told = &arguments.invariants;
@@ -105,9 +105,9 @@ impl Question {
     }
 
     /// Holds a history against it.
-    pub fn answer(&self, file: &Path, history: History, budget: Budget) -> Result<Told, Trouble> {
+    pub fn answer(&self, file: &Path, history: History, budget: Budget) -> Result<Told, CliError> {
         let name = file.display();
-        let trouble = |Trouble(error)| Trouble(format!("{name}: {error}"));
+        let trouble = |CliError(error)| CliError(format!("{name}: {error}"));
         let guessed = || Subject::guess(&history, self.consistency).map_err(|error| trouble(unclear(&error)));
         let subject = self.subject.map_or_else(guessed, Ok)?;
         let question = self.about(subject, history.has_real_time());
@@ -124,8 +124,8 @@ impl Question {
     }
 }
 
-fn misfit(error: &DoesNotFit) -> Trouble {
-    Trouble(match error {
+fn misfit(error: &DoesNotFit) -> CliError {
+    CliError(match error {
         DoesNotFit::NotDecided(subject, consistency) => {
             let (name, found) = (subject.name(), consistency.name());
             format!("{found} is not decided of {name}: expected --consistency {}", subject.decided())
@@ -137,8 +137,8 @@ fn misfit(error: &DoesNotFit) -> Trouble {
     })
 }
 
-fn unclear(error: &Unclear) -> Trouble {
-    Trouble(match error {
+fn unclear(error: &Unclear) -> CliError {
+    CliError(match error {
         Unclear::Invariant => {
             let names: Vec<&str> = Invariant::ALL.iter().map(|invariant| invariant.name()).collect();
             format!("{error}: expected --model {}", names.join(", "))
@@ -148,12 +148,12 @@ fn unclear(error: &Unclear) -> Trouble {
     })
 }
 
-fn consistency(name: &str) -> Result<Consistency, Trouble> {
+fn consistency(name: &str) -> Result<Consistency, CliError> {
     Consistency::from_name(name).ok_or_else(|| unknown("consistency", name, &Consistency::names()))
 }
 
 /// What a model's name stands for, which what is asked of it may decide: a set is an object, and has an invariant.
-fn subject(name: &str, consistency: Option<Consistency>) -> Result<Subject, Trouble> {
+fn subject(name: &str, consistency: Option<Consistency>) -> Result<Subject, CliError> {
     let workload = || Workload::from_name(name).map(Subject::Transactions);
     let objects = || ModelName::from_name(name).map(Subject::Objects);
     let invariant = || Invariant::from_name(name).map(Subject::Invariant);

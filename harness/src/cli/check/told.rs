@@ -4,7 +4,7 @@ use serde::Serialize;
 use shakedown_checkers::{Anomaly, Answer, Consistency, History, Level, Undecided, Verdict};
 use shakedown_results::{ExplanationRecord, RuledOut, terminal};
 
-use crate::cli::{Status, Trouble};
+use crate::cli::{CliError, Status};
 use crate::judge;
 
 /// So many anomalies are told in full.
@@ -39,7 +39,7 @@ impl Told {
         if self.is_fingerprint() { judge::ruled_out_by(self.answer.fingerprint(), &self.history) } else { Vec::new() }
     }
 
-    pub fn json(&self) -> Result<String, Trouble> {
+    pub fn json(&self) -> Result<String, CliError> {
         let names = |levels: &[Level]| levels.iter().map(|level| level.name()).collect();
         let (verdict, fingerprint) = (self.answer.verdict(), self.answer.fingerprint());
         let consistency = self.consistency.name();
