@@ -31,7 +31,11 @@ struct Course {
 impl Course {
     fn at(&self, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.since);
-        self.shown + if self.rate == 1.0 { passed } else { passed.mul_f64(self.rate) }
+        let shown = match self.rate {
+            1.0 => passed,
+            rate => Duration::try_from_secs_f64(passed.as_secs_f64() * rate).unwrap_or(Duration::MAX),
+        };
+        self.shown.saturating_add(shown)
     }
 }
 
@@ -49,7 +53,7 @@ impl Clock {
 
     /// Waits until this much time has passed on this clock. A clock that is touched meanwhile wakes its sleepers as it then runs.
     pub async fn sleep(&self, duration: Duration) {
-        let until = self.now() + duration;
+        let until = self.now().saturating_add(duration);
         loop {
             let (left, rate) = (until.saturating_sub(self.now()), self.course().rate);
             if left.is_zero() && !duration.is_zero() {
@@ -67,7 +71,8 @@ impl Clock {
     pub fn jump(&self, nanoseconds: i64) {
         self.touch(|course| {
             let by = Duration::from_nanos(nanoseconds.unsigned_abs());
-            course.shown = if nanoseconds < 0 { course.shown.saturating_sub(by) } else { course.shown + by };
+            course.shown =
+                if nanoseconds < 0 { course.shown.saturating_sub(by) } else { course.shown.saturating_add(by) };
         });
     }
 
