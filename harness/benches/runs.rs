@@ -9,7 +9,7 @@ use shakedown::runner;
 use shakedown::scenario::Scenario;
 use shakedown::{Family, Kv};
 use shakedown_systems::RaftKv;
-use shakedown_systems::raft_kv::ReadMode;
+use shakedown_systems::raft_kv::{Reads, Settings};
 
 /// Ten seeds in turn, so that no single schedule decides.
 const SEEDS: u64 = 10;
@@ -30,7 +30,7 @@ fn runs(criterion: &mut Criterion) {
     let workload = Kv::default();
     let plans: Vec<_> = (0..SEEDS).map(|seed| scenario.plan(&workload, seed, kv.system())).collect();
     let run = |seed: u64| {
-        runner::run(&plans[seed as usize], &workload, RaftKv::new(ReadMode::Log, None)).expect("it makes sense")
+        runner::run(&plans[seed as usize], &workload, RaftKv::new(Settings::reading(Reads::Log), None)).expect("it makes sense")
     };
     let (mut steps, mut messages) = (0, 0);
     for seed in 0..SEEDS {

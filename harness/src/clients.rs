@@ -64,6 +64,11 @@ impl Shared {
         }
     }
 
+    /// Whether an operator has something to do.
+    pub fn is_operating(&self) -> bool {
+        !self.commands.borrow().is_empty()
+    }
+
     /// Begins the next phase.
     pub fn enter(&self, phase: Phase) {
         self.phase.set(phase);
@@ -156,23 +161,19 @@ pub async fn client<W: Workload, C: Invoke<W>>(shared: Rc<Shared>, task: Task<W>
     client.shared.done.set(client.shared.done.get() + 1);
 }
 
-/// The operator: asks for what is wanted as soon as it is, each time over a client of its own.
+/// The operator: asks for one thing after the other, each time over a client of its own.
 pub async fn operator<S: System>(shared: Rc<Shared>, system: Rc<S>, begin: impl Fn() -> Client) {
     loop {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        while let Some((fault, command)) = shared.commands.borrow_mut().pop_front() {
-            let (name, node) = (command.name, command.node.clone());
-            let (asked, shared) = (system.operate(begin(), command), Rc::clone(&shared));
-            let host = shared.host;
-            tokio::task::spawn_local(stage::on_stage(host, async move {
-                let done = asked.await.map_err(|error| error.to_string());
-                match &done {
-                    Ok(()) => tracing::info!(event = "operated", command = name, node),
-                    Err(error) => tracing::info!(event = "operated", command = name, node, error),
-                }
-                shared.operated.borrow_mut().push((fault, done.is_ok()));
-            }));
+        let Some((fault, command)) = shared.commands.borrow().front().cloned() else { continue };
+        let (name, nodes) = (command.name, command.nodes.join(" "));
+        let done = system.operate(begin(), command).await.map_err(|error| error.to_string());
+        match &done {
+            Ok(()) => tracing::info!(event = "operated", command = name, nodes),
+            Err(error) => tracing::info!(event = "operated", command = name, nodes, error),
         }
+        shared.operated.borrow_mut().push((fault, done.is_ok()));
+        shared.commands.borrow_mut().pop_front();
     }
 }
 

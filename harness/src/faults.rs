@@ -33,15 +33,15 @@ use crate::simulation::ground::Host;
 pub use clients::Churn;
 pub use clock::{ClockDrift, ClockFreeze, ClockJump, ClockStrobe};
 pub use delay::Delay;
-pub use disk::{DiskFull, FailingSync, LostEntry, LyingSync, Misread, Rot, SlowSync, Wipe};
+pub use disk::{DiskFull, FailingSync, LostEntry, LyingSync, Misread, Rot, SlowSync};
 pub use flapping::Flapping;
 pub use loss::Loss;
 pub use messages::{Corrupt, Duplicate, Reorder, SlowLink, Stall};
 pub use one_way::OneWay;
-pub use operator::{Compact, Snapshot, Transfer};
+pub use operator::{Compact, Reconfigure, Remove, Snapshot, Transfer};
 pub use partition::Partition;
 pub use pause::{Pause, SlowNode};
-pub use process::{Crash, CrashLoop, Kill, PowerLoss, RollingRestart};
+pub use process::{Crash, CrashLoop, Kill, PowerLoss, RollingRestart, Wipe};
 pub use ring::{Bridge, Ring};
 
 /// What a fault befalls. `--faults network,clock` takes all of a group.
@@ -119,8 +119,8 @@ pub enum Effect {
     Stop {
         /// Whose.
         nodes: Vec<Host>,
-        /// Whether their disks forget what was not synced.
-        power: bool,
+        /// What of their disks is lost.
+        loss: DiskLoss,
     },
     /// Processes die and begin again, all of these at once, at the beginning and then every so many milliseconds.
     Repeat {
@@ -163,9 +163,22 @@ pub enum Effect {
     Operate {
         /// For what.
         command: &'static str,
-        /// Which node it is about.
-        node: String,
+        /// Which nodes it is about.
+        nodes: Vec<String>,
+        /// What it asks for when the fault ends, about which nodes.
+        undo: Option<(&'static str, Vec<String>)>,
     },
+}
+
+/// What of a disk is lost when its machine stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskLoss {
+    /// Nothing.
+    Nothing,
+    /// What was not synced.
+    Unsynced,
+    /// Everything.
+    Everything,
 }
 
 /// A rule about messages.
@@ -223,8 +236,6 @@ pub enum DiskFault {
     Rot(u32),
     /// The newest file is gone, once.
     LostEntry,
-    /// All files are gone, once.
-    Wipe,
 }
 
 /// How a clock is wrong.
@@ -255,17 +266,19 @@ fn probability(found: f64) -> Result<(), String> {
 
 /// From what faults are drawn.
 pub struct Draw<'a> {
-    nodes: &'a [String],
-    roles: &'a [&'a str],
-    chance: &'a mut Xoshiro256PlusPlus,
+    /// All nodes.
+    pub nodes: &'a [String],
+    /// Those whose disks may be damaged beyond what most systems endure: always the same, and fewer than half.
+    pub frail: &'a [String],
+    /// The roles of which one node at a time may have each.
+    pub roles: &'a [&'a str],
+    /// How much the rates of clocks may differ, as a part of one, if that is bounded.
+    pub drift_bound: Option<f64>,
+    /// From what it is drawn.
+    pub chance: &'a mut Xoshiro256PlusPlus,
 }
 
-impl<'a> Draw<'a> {
-    /// For these nodes, of which one at a time may have each of these roles.
-    pub fn new(nodes: &'a [String], roles: &'a [&'a str], chance: &'a mut Xoshiro256PlusPlus) -> Draw<'a> {
-        Draw { nodes, roles, chance }
-    }
-
+impl Draw<'_> {
     /// All nodes in any order.
     fn shuffled(&mut self) -> Vec<String> {
         let mut nodes = self.nodes.to_vec();
@@ -299,6 +312,11 @@ impl<'a> Draw<'a> {
         let mut nodes = self.shuffled();
         nodes.truncate(1);
         nodes
+    }
+
+    /// One of the nodes whose disks may be damaged.
+    fn frail_node(&mut self) -> Vec<String> {
+        self.frail.choose(self.chance).cloned().into_iter().collect()
     }
 
     /// Fewer than half of the nodes: what they go through, the others can make up for.
@@ -499,5 +517,5 @@ families! {
     PowerLoss SlowSync FailingSync LyingSync DiskFull Misread Rot LostEntry Wipe
     ClockJump ClockDrift ClockStrobe ClockFreeze
     Churn
-    Transfer Snapshot Compact
+    Transfer Snapshot Compact Remove Reconfigure
 }

@@ -9,19 +9,19 @@ use shakedown_results::FaultRecord;
 use shakedown_systems::door::Command;
 
 use crate::chance::{fraction, mix};
-use crate::faults::{ClockFault, Cluster, DiskFault, Effect, LinkRule};
+use crate::faults::{ClockFault, Cluster, DiskFault, DiskLoss, Effect, LinkRule};
 use crate::plan::{Fault, LASTING_MS, Moment};
 use crate::simulation::ground::{Extra, Fate, Host, LinkRules};
 
 /// What is to be done to the machines.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// The process dies; if the power fails, the disk forgets what was not synced.
+    /// The process dies, and its disk may lose something.
     Stop {
         /// Whose.
         node: Host,
-        /// Whether its power fails too.
-        power: bool,
+        /// What of its disk is lost.
+        loss: DiskLoss,
         /// Which fault does it.
         fault: u32,
     },
@@ -305,7 +305,7 @@ impl Nemesis {
         };
         match &effect {
             Effect::Network(rule) => self.rules.push(ActiveRule { fault: id, seed, began: now, rule: rule.clone() }),
-            Effect::Stop { nodes, power } => nodes.iter().for_each(|&node| self.hold_down(node, *power, id, actions)),
+            Effect::Stop { nodes, loss } => nodes.iter().for_each(|&node| self.hold_down(node, *loss, id, actions)),
             Effect::Pause { nodes, .. } => nodes.iter().for_each(|&node| self.hold_still(node, actions)),
             Effect::Disk { nodes, fault } => {
                 actions.extend(nodes.iter().map(|&node| Action::Disk { node, fault: id, what: Some(*fault) }));
@@ -327,8 +327,8 @@ impl Nemesis {
                 actions.push(Action::Churn);
                 self.felt(id, "sessions begun anew", 1);
             }
-            Effect::Operate { command, node } => {
-                actions.push(Action::Operate { fault: id, command: Command { name: command, node: node.clone() } });
+            Effect::Operate { command, nodes, .. } => {
+                actions.push(Action::Operate { fault: id, command: Command { name: command, nodes: nodes.clone() } });
             }
             Effect::Repeat { .. } | Effect::Rolling { .. } => {}
         }
@@ -346,7 +346,7 @@ impl Nemesis {
         match effect {
             Effect::Repeat { nodes, every_ms } if since.is_multiple_of(every_ms) => {
                 for node in nodes {
-                    self.hold_down(node, false, id, actions);
+                    self.hold_down(node, DiskLoss::Nothing, id, actions);
                     self.let_up(node, actions);
                 }
             }
@@ -355,7 +355,7 @@ impl Nemesis {
                     self.let_up(node, actions);
                 }
                 if let Some(&node) = nodes.get((since / each_ms) as usize) {
-                    self.hold_down(node, false, id, actions);
+                    self.hold_down(node, DiskLoss::Nothing, id, actions);
                     self.faults[at].held.push(node);
                 }
             }
@@ -391,7 +391,9 @@ impl Nemesis {
         for node in gave_up {
             self.let_up(node, actions);
         }
-        self.faults[at].effect = None;
+        if let Some(Effect::Operate { undo: Some((name, nodes)), .. }) = self.faults[at].effect.take() {
+            actions.push(Action::Operate { fault: id, command: Command { name, nodes } });
+        }
         actions.push(Action::Note { function: format!("stop-{name}"), value: description });
     }
 
@@ -434,10 +436,10 @@ impl Nemesis {
         }
     }
 
-    fn hold_down(&mut self, node: Host, power: bool, fault: u32, actions: &mut Vec<Action>) {
-        if self.down[node] == 0 || power {
+    fn hold_down(&mut self, node: Host, loss: DiskLoss, fault: u32, actions: &mut Vec<Action>) {
+        if self.down[node] == 0 || loss != DiskLoss::Nothing {
             self.felt(fault, "processes stopped", u64::from(self.down[node] == 0));
-            actions.push(Action::Stop { node, power, fault });
+            actions.push(Action::Stop { node, loss, fault });
         }
         self.down[node] += 1;
     }
@@ -661,7 +663,7 @@ mod tests {
             nemesis.observe(host, "elected", None, Some(term), at);
         }
         assert!(nemesis.advance(204).is_empty());
-        assert_eq!(nemesis.advance(205)[0], Action::Stop { node: 4, power: false, fault: 0 });
+        assert_eq!(nemesis.advance(205)[0], Action::Stop { node: 4, loss: DiskLoss::Nothing, fault: 0 });
         assert!(nemesis.is_down(4));
         assert_eq!(nemesis.advance(215)[0], Action::Start { node: 4 });
     }

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chance::Seed;
 use crate::clients::{self, Phase, Shared, Task};
+use crate::faults::DiskLoss;
 use crate::nemesis::{Action, Nemesis};
 use crate::plan::{Plan, PlanError};
 use crate::simulation::disk::SimulatedDisk;
@@ -139,7 +140,7 @@ where
         let process = move || {
             starts.set(starts.get() + 1);
             let node = Node::new(
-                name.clone(),
+                (name.clone(), starts.get()),
                 cluster.clone(),
                 machine.clock.clone(),
                 Disk::new(machine.disk.clone()),
@@ -255,10 +256,10 @@ impl<E: Engine> Run<'_, E> {
         // Operations that were under way get to their end first.
         self.shared.phase.set(Phase::Recovery);
         let until = self.step + *recovery_ms;
-        while !self.broken && self.step < until && self.shared.done.get() < 2 * self.clients {
+        while !self.broken && self.step < until && !self.has_recovered() {
             self.advance();
         }
-        if self.shared.done.get() >= 2 * self.clients {
+        if self.has_recovered() {
             phases.recovered = Some(self.step * MILLISECOND);
             self.shared.enter(Phase::Quiet);
             let until = self.step + *quiet_ms;
@@ -282,6 +283,11 @@ impl<E: Engine> Run<'_, E> {
         }
         phases.ended = self.step * MILLISECOND;
         self.finish(phases, quiet)
+    }
+
+    /// Every client has had an answer, and operators have done what they were asked for.
+    fn has_recovered(&self) -> bool {
+        self.shared.done.get() >= 2 * self.clients && !self.shared.is_operating()
     }
 
     /// A millisecond of the run.
@@ -350,14 +356,17 @@ impl<E: Engine> Run<'_, E> {
     fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Stop { node, power, fault } => {
+                Action::Stop { node, loss, fault } => {
                     self.stop(node);
                     self.said(node, "stopped", Vec::new());
-                    if power {
-                        let lost = self.machines[node].disk.lose_power();
-                        self.nemesis.felt(fault, "bytes lost", lost);
-                        self.said(node, "lost-power", vec![("bytes", FieldValue::Number(lost))]);
-                    }
+                    let disk = &self.machines[node].disk;
+                    let (event, lost) = match loss {
+                        DiskLoss::Nothing => continue,
+                        DiskLoss::Unsynced => ("lost-power", disk.lose_power()),
+                        DiskLoss::Everything => ("wiped", disk.lose_everything()),
+                    };
+                    self.nemesis.felt(fault, "bytes lost", lost);
+                    self.said(node, event, vec![("bytes", FieldValue::Number(lost))]);
                 }
                 Action::Start { node } => {
                     self.engine.start(node);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use shakedown_systems::door::{ModeInfo, Recovery, SystemInfo};
 use shakedown_workloads::Workload;
@@ -172,7 +172,17 @@ impl Scenario {
             let is_offered = FaultKind::group(kind) != Some(Group::Cluster) || mode.operator.contains(kind);
             FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind) && is_offered
         };
-        let possible: Vec<&str> = wanted.iter().copied().filter(can_meet).collect();
+        let is_excluded = |kind: &&str| mode.excludes.contains(kind);
+        let wants_only_excluded = wanted.iter().all(|kind| is_excluded(&kind));
+        let possible: Vec<&str> = wanted
+            .iter()
+            .copied()
+            .filter(|kind| can_meet(kind) && (wants_only_excluded || !is_excluded(kind)))
+            .collect();
+        // Where a disk is damaged, the others must be enough: then nobody is taken out of the cluster as well.
+        let spares = if chance.random_bool(0.5) { is_damaging } else { changes_members };
+        let gentle: Vec<&str> = possible.iter().copied().filter(|kind| !spares(kind)).collect();
+        let possible = if gentle.is_empty() { possible } else { gentle };
         let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
         let kinds = if kinds.is_empty() { possible } else { kinds };
         if kinds.is_empty() {
@@ -184,6 +194,7 @@ impl Scenario {
             .filter(|(group, _)| kinds.iter().any(|kind| FaultKind::group(kind) == Some(*group)))
             .flat_map(|(group, weight)| std::iter::repeat_n(group, weight))
             .collect();
+        let frail = frail(nodes, &mut seed.stream("frail"));
         let count = if chance.random_ratio(1, 8) { chance.random_range(5..=8) } else { chance.random_range(1..=4) };
         let mut faults: Vec<Fault> = (0..count)
             .filter_map(|id| {
@@ -195,14 +206,28 @@ impl Scenario {
                 let kind = *of_group.choose(&mut chance)?;
                 let begins = self.moment(mode, &mut chance);
                 let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { duration(mode.timeouts, &mut chance) };
-                let fault = FaultKind::draw(kind, Draw::new(nodes, mode.roles, &mut chance))?;
+                let fault = FaultKind::draw(
+                    kind,
+                    Draw {
+                        nodes,
+                        frail: &frail,
+                        roles: mode.roles,
+                        drift_bound: mode.drift_bound,
+                        chance: &mut chance,
+                    },
+                )?;
                 Some(Fault { id, seed: own.0, begins, lasts_ms, fault })
             })
             .collect();
+        if mode.drift_bound.is_some() {
+            // Two on one clock could be more than the bound.
+            let mut first = true;
+            faults.retain(|fault| fault.fault.name() != "clock-drift" || std::mem::take(&mut first));
+        }
         let others: Vec<String> = nodes.iter().filter(|node| !healed.contains(node)).cloned().collect();
-        // A node whose disk is damaged for good may be missing from those that are healed.
-        let damaged = faults.iter().any(|fault| FaultKind::is_beyond_most(fault.fault.name()));
-        if !others.is_empty() && !damaged {
+        // A node whose disk is damaged for good, or that is no member, may be missing from those that are healed.
+        let must_heal_all = |fault: &Fault| is_damaging(fault.fault.name()) || changes_members(fault.fault.name());
+        if !others.is_empty() && !faults.iter().any(must_heal_all) {
             let own = seed.below("fault/lasting");
             let mut chance = own.stream("what");
             let begins = Moment::At { at_ms: chance.random_range(self.stop_ms / 2..=self.stop_ms * 3 / 4) };
@@ -261,6 +286,25 @@ fn duration(timeouts: &[Duration], chance: &mut Xoshiro256PlusPlus) -> u64 {
     }
     let exponent = chance.random_range((80f64).ln()..(2_000f64).ln());
     exponent.exp() as u64
+}
+
+/// Whether a fault of this name takes from a disk what was durable.
+fn is_damaging(kind: &str) -> bool {
+    FaultKind::is_beyond_most(kind) && FaultKind::group(kind) == Some(Group::Disk)
+}
+
+/// Whether a fault of this name takes nodes out of the cluster.
+fn changes_members(kind: &str) -> bool {
+    matches!(kind, "remove" | "reconfigure")
+}
+
+/// The nodes whose disks may be damaged: fewer than half, if there are as many as that.
+fn frail(nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
+    let most = (nodes.len().saturating_sub(1) / 2).max(1);
+    let mut nodes = nodes.to_vec();
+    nodes.shuffle(chance);
+    nodes.truncate(most);
+    nodes
 }
 
 /// How often each group is drawn from.

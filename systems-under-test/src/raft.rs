@@ -1,39 +1,99 @@
-//! Consensus, as a pure state machine: leader election, log replication, commitment. What the log holds is its user's business.
+//! Consensus, as a pure state machine: leader election, log replication, commitment, membership, snapshots. What the log holds is its
+//! user's business.
 //!
 //! ```text
 //!   this file      what a node is; terms (paper §5.1)
 //!   election       who leads: votes, pre-votes, leases of votes (§5.2, §5.4.1; thesis §4.2.3, §6.2, §9.6)
 //!   replication    the log: consistency check, conflicts, commitment (§5.3, §5.4.2)
-//!   reads          reads that do not go through the log (thesis §6.4)
+//!   progress       what a leader knows of each follower, and how much it sends ahead (thesis §10.2)
+//!   snapshot       the log made short, and followers that need what is gone (thesis §5.1)
+//!   configuration  who is in the cluster, one change at a time or by joint consensus (thesis §4.1 to §4.3)
+//!   transfer       a leader hands over (thesis §3.10)
+//!   reads          reads that do not go through the log, by rounds or by a lease (thesis §6.4)
 //!   log, message   what is kept, and what is said
 //! ```
 //!
 //! After Ongaro & Ousterhout, "In search of an understandable consensus algorithm" (2014), whose figure 2 the rules come from, and
-//! Ongaro's thesis (2014) where a section is named. There is no clock, socket, disk or chance in here: the driver passes the
-//! time and a random number in, and takes out what to send and what to write. What is written must be durable before what
-//! is sent leaves the node (thesis §3.8); then the driver reports it with [`Raft::synced`].
+//! Ongaro's thesis (2014) where a section is named. There is no clock, socket or disk in here: the driver passes the time in, and takes
+//! out what to send and what to write. What is written must be durable before what is sent leaves the node (thesis §3.8); then the
+//! driver reports it with [`Raft::synced`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::Serialize;
+
+mod configuration;
 mod election;
 mod log;
 mod message;
+mod progress;
 mod reads;
 mod replication;
+mod snapshot;
+mod transfer;
 
-pub use log::Log;
-pub use message::{Body, Entry, Index, Message, NodeId, Term};
+pub use configuration::{Change, Configuration, Refusal};
+pub use log::{Log, Place};
+pub use message::{Body, Entry, Index, Life, Message, NodeId, Payload, Snapshot, SnapshotHead, Term};
+pub use reads::DRIFT_BOUND;
+
+use progress::Progress;
+use reads::Reads;
+use snapshot::Incoming;
+use transfer::Transfer;
 
 /// A bug that can be planted in consensus. One flag, one branch each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// A vote is given without asking whose log is newer.
     VoteIgnoresLog,
+    /// Whose log is newer is told by its length alone.
+    LastIndexOnly,
     /// A candidate counts replies, not voters.
     VotesCountedTwice,
+    /// The vote is kept in memory only.
+    VoteNotPersisted,
+    /// Who steps back within a term forgets whom it voted for.
+    VoteClearedOnStepDown,
+    /// Neither a pre-vote nor its answer lifts a lower term.
+    PrevoteTermStuck,
     /// A follower commits up to the end of its log instead of what was verified.
     CommitPastVerified,
+    /// An append cuts off all that comes behind it, matching or not.
+    AppendTruncatesAlways,
+    /// A heartbeat is answered with the end of the log, verified or not.
+    MatchFromHeartbeat,
+    /// Entries of older terms are committed by counting copies.
+    CommitOlderTerm,
+    /// A snapshot that comes late drops what is newer.
+    SnapshotCutsTail,
+    /// A log that conflicts with a snapshot is kept behind it.
+    SnapshotKeepsConflict,
+    /// A change of members begins before the leader has committed in its term.
+    ChangeBeforeNoop,
+    /// A configuration that is cut off the log stays in force.
+    ConfigSurvivesTruncation,
+    /// A leader that is no member any more counts its own copy.
+    RemovedLeaderCountsItself,
+    /// A node does not vote as long as it has not heard that it may.
+    LearnerRefusesVote,
+    /// A read index is served without confirming leadership.
+    ReadWithoutQuorum,
+    /// A read index is served before the leader has committed in its own term.
+    ReadBeforeOwnCommit,
+    /// The answers to an earlier round confirm a later read.
+    StaleRoundConfirms,
+    /// A lease begins when the answers arrive.
+    LeaseFromAck,
+    /// A lease is measured by a clock that can be set.
+    LeaseOnWallClock,
+    /// A lease is measured in ticks of the leader's own timer.
+    LeaseCountsTicks,
+    /// A leader that hands over keeps its lease.
+    LeaseSurvivesTransfer,
 }
 
 /// The least time without a leader after which a follower stands for election; the most is twice that.
@@ -43,6 +103,11 @@ pub const HEARTBEAT: Duration = Duration::from_millis(30);
 /// A leader that has not heard from a majority for this long steps down (thesis §6.2).
 pub const QUORUM_TIMEOUT: Duration = Duration::from_millis(400);
 
+/// What a log can hold.
+pub trait Command: Clone + Serialize {}
+
+impl<C: Clone + Serialize> Command for C {}
+
 /// What a restart must find again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HardState {
@@ -50,17 +115,53 @@ pub struct HardState {
     pub term: Term,
     /// Whom it voted for in that term.
     pub vote: Option<NodeId>,
+    /// Which machine of its name this is.
+    pub life: Life,
+}
+
+/// The time of a step, on the node's machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time {
+    /// By the clock that nobody sets.
+    pub now: Duration,
+    /// By the one that shows the time of day.
+    pub wall: Duration,
+}
+
+/// What a node begins with.
+#[derive(Clone, Debug)]
+pub struct Start<C> {
+    /// The node.
+    pub me: NodeId,
+    /// How many nodes the cluster began with.
+    pub nodes: u8,
+    /// Term, vote and life, as they were on the disk.
+    pub state: HardState,
+    /// The latest snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// The log.
+    pub log: Log<C>,
+    /// Its disk is empty although its name is known: it must ask to be let in, and until then takes no part.
+    pub is_joining: bool,
+    /// Leaders answer reads by lease.
+    pub lease: bool,
+    /// A planted bug.
+    pub bug: Option<Bug>,
+    /// Where its chance begins.
+    pub seed: u64,
 }
 
 /// What a step asks the driver to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<C> {
-    /// Write the term and the vote.
+    /// Write term, vote and life.
     WriteState(HardState),
     /// Cut the log from here on.
     WriteTruncation(Index),
-    /// Put an entry behind the log.
-    WriteEntry(Entry<C>),
+    /// Put an entry behind the log. The digest of the log up to there is told for those who watch.
+    WriteEntry(Index, u32, Entry<C>),
+    /// Keep a snapshot. The log that is kept begins behind this place; `None` if all of the log before was given up.
+    WriteSnapshot(Snapshot, Option<Place>),
     /// Send a message, after all that was written is durable.
     Send(NodeId, Message<C>),
     /// Tell the observers, and in which term it happened.
@@ -80,8 +181,40 @@ pub enum Event {
     Leads(Index),
     /// The node gave up leading.
     StepsDown,
-    /// Entries that were in the log are there no more: from where, and how many.
-    Truncates(Index, usize),
+    /// A leader was told of another one in its own term.
+    TwoLeaders(NodeId),
+    /// Entries that were in the log are there no more: from where, how many, and how far the log was committed.
+    Truncates(Index, usize, Index),
+    /// Those of them that were changes of members are in force no more.
+    ConfigurationTruncated,
+    /// A snapshot took the place of the log up to an entry; that entry's digest.
+    SnapshotInstalled(Index, u32),
+    /// A snapshot came that is older than what is committed here.
+    SnapshotStale,
+    /// A follower needs entries that are gone, and is sent a snapshot.
+    SnapshotSent(NodeId),
+    /// The cluster has other members, from an entry on.
+    Configuration(Index),
+    /// Two majorities are asked, from an entry on.
+    JointConfiguration(Index),
+    /// A learner has caught up, and gets a vote.
+    LearnerPromoted(NodeId),
+    /// A leader that is no member any more goes.
+    LeaderRemoved,
+    /// A node that is no member any more, and does not know it, was refused.
+    RemovedNodeCampaigns(NodeId),
+    /// A node with an empty disk was let in.
+    Joined,
+    /// A leader told another node to take over.
+    HandsOver(NodeId),
+    /// Nobody took over in time.
+    TransferFailed,
+    /// A leader was deposed while its lease ran.
+    DeposedInsideLease,
+    /// An entry of an older term is on a majority of disks, and not committed for that.
+    OlderTermOnMajority,
+    /// A leader lost its office with a change of members uncommitted.
+    ChangeLeftOpen,
     /// A planted defect changed what happens.
     DefectBit,
 }
@@ -97,77 +230,90 @@ enum Role {
         asking: bool,
         /// It stood before, and nobody won.
         again: bool,
+        /// A leader wanted this election.
+        transfer: bool,
         voters: BTreeSet<NodeId>,
         replies: usize,
         ask_again: Duration,
     },
     Leader {
-        /// By node; the leader's own is not used.
-        progress: Vec<Progress>,
+        /// Of all members but itself.
+        progress: BTreeMap<NodeId, Progress>,
         heartbeat: Duration,
-        round: u64,
+        reads: Reads,
+        transfer: Option<Transfer>,
+        /// It has told somebody to take over once: that may come late.
+        has_handed_over: bool,
     },
-}
-
-/// What a leader knows of a follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Progress {
-    /// The next place to send.
-    next: Index,
-    /// The logs agree up to here.
-    matched: Index,
-    /// The place where they agree is known; until then only empty messages look for it.
-    replicating: bool,
-    /// Entries are under way up to here.
-    in_flight: Option<Index>,
-    /// The latest round that it answered.
-    round: u64,
-    /// When it answered last.
-    heard: Duration,
 }
 
 /// A node's part in consensus.
 #[derive(Clone, Debug)]
 pub struct Raft<C> {
     me: NodeId,
-    nodes: u8,
     state: HardState,
     log: Log<C>,
+    snapshot: Option<Snapshot>,
+    /// Those that the log holds, each with its place, behind the one that was in force before.
+    configurations: Vec<(Index, Configuration)>,
     role: Role,
     commit: Index,
     synced: Index,
     /// When it will stand for election, unless it hears from a leader.
     election: Duration,
-    /// When it last heard from a leader.
+    /// When it last heard from a leader, or began.
     leader_heard: Option<Duration>,
+    is_joining: bool,
+    /// A snapshot that is coming in.
+    incoming: Option<Incoming>,
+    /// Reads of this node that a leader was asked about, by their numbers.
+    forwarded: BTreeSet<u64>,
+    /// Reads that are decided: up to where to wait, or that somebody else must be asked.
+    decided: Vec<(u64, Option<Index>)>,
+    lease: bool,
+    time: Time,
+    chance: Xoshiro256PlusPlus,
     bug: Option<Bug>,
 }
 
-impl<C: Clone> Raft<C> {
+impl<C: Command> Raft<C> {
     /// A node that begins with what it found on its disk.
-    pub fn new(
-        me: NodeId,
-        nodes: u8,
-        state: HardState,
-        log: Log<C>,
-        bug: Option<Bug>,
-        now: Duration,
-        chance: u64,
-    ) -> Raft<C> {
-        let synced = log.last_index();
+    pub fn new(start: Start<C>, time: Time) -> Raft<C> {
+        let Start { me, nodes, state, snapshot, log, is_joining, lease, bug, seed } = start;
+        let base = match &snapshot {
+            Some(snapshot) => (snapshot.index, snapshot.configuration.clone()),
+            None => (0, Configuration::of(nodes)),
+        };
+        let begun = state.term > 0;
+        let commit = base.0;
+        let mut configurations = vec![base];
+        for index in log.base().index.max(commit) + 1..=log.last_index() {
+            if let Some(Entry { payload: Payload::Configuration(configuration), .. }) = log.get(index) {
+                configurations.push((index, configuration.clone()));
+            }
+        }
         let mut raft = Raft {
             me,
-            nodes,
             state,
+            synced: log.last_index(),
             log,
+            snapshot,
+            configurations,
             role: Role::Follower { leader: None },
-            commit: 0,
-            synced,
+            commit,
             election: Duration::ZERO,
-            leader_heard: None,
+            // Before it began, it may have promised a leader not to vote for a while.
+            leader_heard: begun.then_some(time.now),
+            is_joining,
+            incoming: None,
+            forwarded: BTreeSet::new(),
+            decided: Vec::new(),
+            lease,
+            time,
+            chance: Xoshiro256PlusPlus::seed_from_u64(seed),
             bug,
         };
-        raft.reset_election_timer(now, chance);
+        raft.reset_election_timer();
         raft
     }
 
@@ -179,6 +325,11 @@ impl<C: Clone> Raft<C> {
     /// Its log.
     pub fn log(&self) -> &Log<C> {
         &self.log
+    }
+
+    /// The latest snapshot.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
     }
 
     /// How far it knows the log to be committed.
@@ -210,26 +361,29 @@ impl<C: Clone> Raft<C> {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Duration, chance: u64, out: &mut Vec<Output<C>>) {
-        let (me, majority) = (self.me as usize, self.majority());
+    pub fn tick(&mut self, time: Time, out: &mut Vec<Output<C>>) {
+        self.time = time;
         match &mut self.role {
-            Role::Leader { progress, heartbeat, .. } if now >= *heartbeat => {
-                *heartbeat = now + HEARTBEAT;
-                let silent = |peer: &Progress| now.saturating_sub(peer.heard) >= QUORUM_TIMEOUT;
-                let heard = progress.iter().enumerate().filter(|(at, peer)| *at != me && !silent(peer)).count();
-                if heard + 1 < majority {
-                    out.push(Output::Tell(self.state.term, Event::StepsDown));
-                    self.become_follower(self.state.term, None, now, chance, out);
-                    return;
+            Role::Leader { heartbeat, .. } if time.now >= *heartbeat => {
+                *heartbeat = time.now + HEARTBEAT;
+                if !self.hears_a_majority(QUORUM_TIMEOUT) {
+                    return self.step_down(out);
                 }
-                progress.iter_mut().for_each(|peer| peer.in_flight = None);
-                self.broadcast(out, Raft::append_to);
+                self.give_up_transfer(out);
+                self.begin_heartbeat_round(out);
             }
-            Role::Follower { .. } | Role::Candidate { .. } if now >= self.election => {
-                self.start_pre_vote(now, chance, out)
+            Role::Follower { .. } | Role::Candidate { .. } if time.now >= self.election => {
+                if self.is_joining {
+                    self.reset_election_timer();
+                    self.ask_to_join(out);
+                } else if self.configuration().is_voter(self.me) {
+                    self.start_pre_vote(out);
+                } else {
+                    self.reset_election_timer();
+                }
             }
-            Role::Candidate { ask_again, .. } if now >= *ask_again => {
-                *ask_again = now + HEARTBEAT;
+            Role::Candidate { ask_again, .. } if time.now >= *ask_again => {
+                *ask_again = time.now + HEARTBEAT;
                 self.request_votes(out);
             }
             _ => {}
@@ -237,88 +391,173 @@ impl<C: Clone> Raft<C> {
     }
 
     /// A message from another node.
-    pub fn receive(&mut self, from: NodeId, message: Message<C>, now: Duration, chance: u64, out: &mut Vec<Output<C>>) {
-        if message.term > self.state.term {
-            // A node that hears from its leader takes no part in an election: it was called by one that was cut off
-            // (thesis §4.2.3).
-            let calls = matches!(message.body, Body::RequestVote { .. } | Body::AskPreVote { .. });
-            if calls && self.has_live_leader(now) {
-                return;
-            }
-            if self.leads() {
-                out.push(Output::Tell(self.state.term, Event::StepsDown));
-            }
-            let leader = matches!(message.body, Body::Append { .. }).then_some(from);
-            self.become_follower(message.term, leader, now, chance, out);
+    pub fn receive(&mut self, from: NodeId, message: Message<C>, time: Time, out: &mut Vec<Output<C>>) {
+        self.time = time;
+        if self.is_joining && !self.is_let_in_by(&message.body, out) {
+            return;
         }
+        if message.term > self.state.term && !self.accept_term(from, &message, out) {
+            return;
+        }
+        let is_current = message.term == self.state.term;
         match message.body {
             Body::AskPreVote { proposed, last_index, last_term } => {
-                let newer = (last_term, last_index) >= (self.log.last_term(), self.log.last_index())
-                    || self.bug == Some(Bug::VoteIgnoresLog);
-                let granted = proposed > self.state.term && newer && !self.has_live_leader(now);
-                self.send(from, Body::PreVote { proposed, granted }, out);
+                self.answer_pre_vote_request(from, proposed, (last_term, last_index), out);
             }
             Body::PreVote { proposed, granted } if granted && proposed == self.state.term + 1 => {
-                self.count_pre_vote(from, now, chance, out);
+                self.count_pre_vote(from, out);
             }
-            Body::PreVote { .. } => {}
-            Body::RequestVote { last_index, last_term } => {
-                self.answer_vote_request(from, message.term, (last_term, last_index), now, chance, out);
+            Body::RequestVote { last_index, last_term, .. } => {
+                self.answer_vote_request(from, is_current, (last_term, last_index), out);
             }
-            Body::Vote { granted } if message.term == self.state.term && granted => self.count_vote(from, now, out),
-            Body::Vote { .. } => {}
-            Body::Append { .. } if message.term < self.state.term => {
+            Body::Vote { granted } if is_current && granted => self.count_vote(from, out),
+            Body::PreVote { .. } | Body::Vote { .. } => {}
+            Body::Append { life, .. } | Body::InstallSnapshot { life, .. } if life != self.state.life => {}
+            Body::Append { .. } | Body::InstallSnapshot { .. } if !is_current => {
                 // The answer's term deposes the sender.
-                self.send(from, Body::Conflict { term: None, first: self.log.last_index() + 1, round: 0 }, out);
+                let first = self.log.last_index() + 1;
+                self.send(from, Body::Conflict { term: None, first, round: 0, life: self.state.life }, out);
             }
-            Body::Append { previous_index, previous_term, entries, commit, round } => {
-                assert!(!self.leads(), "there are two leaders in term {}", self.state.term);
-                self.leader_heard = Some(now);
-                match &mut self.role {
-                    Role::Follower { leader } => *leader = Some(from),
-                    _ => self.become_follower(self.state.term, Some(from), now, chance, out),
+            Body::Append { previous_index, previous_term, entries, commit, round, .. } => {
+                if self.hear_leader(from, out) {
+                    let body = self.append_entries((previous_index, previous_term), entries, commit, round, out);
+                    self.send(from, body, out);
                 }
-                self.reset_election_timer(now, chance);
-                let body = self.append_entries(previous_index, previous_term, entries, commit, round, out);
-                self.send(from, body, out);
             }
-            Body::Matched { index, round } if message.term == self.state.term => {
-                self.append_accepted(from, index, round, now, out);
+            Body::InstallSnapshot { head, offset, piece, last, round, .. } => {
+                if self.hear_leader(from, out) {
+                    let body = self.take_piece(head, offset, piece, last, round, out);
+                    self.send(from, body, out);
+                }
             }
-            Body::Conflict { term, first, round } if message.term == self.state.term => {
-                self.append_rejected(from, term, first, round, now, out);
+            Body::Matched { index, round, life } if is_current => self.append_accepted(from, index, round, life, out),
+            Body::Conflict { term, first, round, life } if is_current => {
+                self.append_rejected(from, (term, first), round, life, out);
             }
-            Body::Matched { .. } | Body::Conflict { .. } => {}
+            Body::SnapshotWants { index, offset, round, life } if is_current => {
+                self.send_next_piece(from, (index, offset), round, life, out);
+            }
+            Body::Matched { .. } | Body::Conflict { .. } | Body::SnapshotWants { .. } => {}
+            Body::TimeoutNow if is_current => self.take_over(out),
+            Body::TimeoutNow => {}
+            Body::Join { life } => self.admit(from, life, out),
+            Body::AskReadIndex { id } => self.read_for(from, id),
+            Body::ReadIndex { id, index } => {
+                if self.forwarded.remove(&id) {
+                    self.decided.push((id, Some(index)));
+                }
+            }
         }
     }
 
+    /// A message has a newer term. It is taken on, unless the message calls for an election that nobody needs.
+    fn accept_term(&mut self, from: NodeId, message: &Message<C>, out: &mut Vec<Output<C>>) -> bool {
+        // A node that hears from its leader takes no part in an election: it was called by one that was cut off or is no member any more
+        // (thesis §4.2.3). Unless its leader wants it.
+        let calls = matches!(
+            message.body,
+            Body::RequestVote { transfer: false, .. } | Body::AskPreVote { .. } | Body::Join { .. }
+        );
+        if calls && self.has_live_leader() {
+            if !self.configuration().is_voter(from) {
+                out.push(Output::Tell(self.state.term, Event::RemovedNodeCampaigns(from)));
+            }
+            return false;
+        }
+        let is_pre_vote = matches!(message.body, Body::AskPreVote { .. } | Body::PreVote { .. });
+        if is_pre_vote && self.bug == Some(Bug::PrevoteTermStuck) {
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
+            return true;
+        }
+        if self.leads() {
+            self.tell_what_is_left(out);
+            out.push(Output::Tell(self.state.term, Event::StepsDown));
+        }
+        let leads = matches!(message.body, Body::Append { .. } | Body::InstallSnapshot { .. });
+        self.become_follower(message.term, leads.then_some(from), out);
+        true
+    }
+
+    /// A leader of this term is there. Tells whether it can be followed.
+    fn hear_leader(&mut self, leader: NodeId, out: &mut Vec<Output<C>>) -> bool {
+        if self.leads() {
+            out.push(Output::Tell(self.state.term, Event::TwoLeaders(leader)));
+            return false;
+        }
+        self.leader_heard = Some(self.time.now);
+        match &mut self.role {
+            Role::Follower { leader: known } => *known = Some(leader),
+            _ => self.become_follower(self.state.term, Some(leader), out),
+        }
+        self.reset_election_timer();
+        true
+    }
+
+    fn step_down(&mut self, out: &mut Vec<Output<C>>) {
+        self.tell_what_is_left(out);
+        out.push(Output::Tell(self.state.term, Event::StepsDown));
+        self.become_follower(self.state.term, None, out);
+    }
+
     /// Takes another term, or steps back within its own.
-    fn become_follower(
-        &mut self,
-        term: Term,
-        leader: Option<NodeId>,
-        now: Duration,
-        chance: u64,
-        out: &mut Vec<Output<C>>,
-    ) {
+    fn become_follower(&mut self, term: Term, leader: Option<NodeId>, out: &mut Vec<Output<C>>) {
         let led = !matches!(self.role, Role::Follower { .. });
         if term > self.state.term {
-            self.state = HardState { term, vote: None };
-            out.push(Output::WriteState(self.state));
+            (self.state.term, self.state.vote) = (term, None);
+            self.persist_state(out);
+        } else if self.bug == Some(Bug::VoteClearedOnStepDown) && self.state.vote.is_some() {
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
+            self.state.vote = None;
         }
+        self.abandon_reads();
+        self.incoming = None;
         self.role = Role::Follower { leader };
         if led {
-            self.reset_election_timer(now, chance);
+            self.reset_election_timer();
         }
         out.push(Output::Tell(self.state.term, Event::Follows));
+    }
+
+    fn persist_state(&self, out: &mut Vec<Output<C>>) {
+        let mut state = self.state;
+        if self.bug == Some(Bug::VoteNotPersisted) && state.vote.is_some() {
+            out.push(Output::Tell(self.state.term, Event::DefectBit));
+            state.vote = None;
+        }
+        out.push(Output::WriteState(state));
+    }
+
+    /// What a leader that loses its office had begun.
+    fn tell_what_is_left(&self, out: &mut Vec<Output<C>>) {
+        if self.has_lease() {
+            out.push(Output::Tell(self.state.term, Event::DeposedInsideLease));
+        }
+        if self.configuration_index() > self.commit {
+            out.push(Output::Tell(self.state.term, Event::ChangeLeftOpen));
+        }
     }
 
     fn send(&self, to: NodeId, body: Body<C>, out: &mut Vec<Output<C>>) {
         out.push(Output::Send(to, Message { term: self.state.term, body }));
     }
 
-    fn majority(&self) -> usize {
-        self.nodes as usize / 2 + 1
+    /// Whether a message lets this node in, whose disk was empty.
+    fn is_let_in_by(&mut self, body: &Body<C>, out: &mut Vec<Output<C>>) -> bool {
+        let (Body::Append { life, .. } | Body::InstallSnapshot { life, .. }) = body else { return false };
+        if *life != self.state.life {
+            return false;
+        }
+        self.is_joining = false;
+        self.persist_state(out);
+        out.push(Output::Tell(self.state.term, Event::Joined));
+        true
+    }
+
+    fn ask_to_join(&mut self, out: &mut Vec<Output<C>>) {
+        let life = self.state.life;
+        for peer in self.configuration().members().into_iter().filter(|peer| *peer != self.me) {
+            self.send(peer, Body::Join { life }, out);
+        }
     }
 }
 
@@ -341,8 +580,32 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "there are two leaders in term 5")]
-    fn section_5_2_two_leaders_of_one_term_are_a_bug_that_is_told() {
-        say(&mut elected(&[]), 2, 5, append((0, 0), &[], 0));
+    fn section_5_2_two_leaders_of_one_term_are_told_and_neither_follows() {
+        let mut raft = elected(&[]);
+        let out = say(&mut raft, 2, 5, append((0, 0), &[], 0));
+        assert!(out.contains(&Output::Tell(5, Event::TwoLeaders(2))) && raft.leads());
+    }
+
+    #[test]
+    fn a_node_with_an_empty_disk_takes_no_part_until_it_is_let_in() {
+        let start = Start { is_joining: true, state: HardState { life: 77, ..HardState::default() }, ..start(0, 0, &[]) };
+        let mut raft = Raft::new(start, Time::default());
+        assert_eq!(say(&mut raft, 1, 5, Body::RequestVote { last_index: 9, last_term: 4, transfer: false }), []);
+        assert_eq!(say(&mut raft, 1, 5, append((0, 0), &[1], 0)), []);
+        let mut out = Vec::new();
+        raft.tick(at(NOW), &mut out);
+        assert!(out.iter().all(|output| matches!(output, Output::Send(_, Message { body: Body::Join { life: 77 }, .. }))));
+        assert_eq!(out.len(), 2);
+        let let_in = Body::Append {
+            previous_index: 0,
+            previous_term: 0,
+            entries: vec![entry(1)],
+            commit: 0,
+            round: 1,
+            life: 77,
+        };
+        let out = say(&mut raft, 1, 5, let_in);
+        assert!(matches!(out[0], Output::WriteState(HardState { life: 77, .. })));
+        assert_eq!(answer(&out), Some(&Body::Matched { index: 1, round: 1, life: 77 }));
     }
 }

@@ -67,7 +67,10 @@ impl Family for ClockDrift {
     fn draw(draw: &mut Draw<'_>) -> ClockDrift {
         ClockDrift {
             nodes: draw.victims(),
-            rate: *[0.5, 0.9, 0.99, 1.01, 1.1, 2.0].choose(draw.chance).unwrap_or(&1.1),
+            rate: match draw.drift_bound {
+                None => *[0.5, 0.9, 0.99, 1.01, 1.1, 2.0].choose(draw.chance).unwrap_or(&1.1),
+                Some(bound) => *[1.0 - bound, 1.0 - bound / 2.0, 1.0 + bound].choose(draw.chance).unwrap_or(&1.0),
+            },
         }
     }
 

@@ -177,7 +177,7 @@ impl Family for Misread {
     const IS_BEYOND_MOST: bool = true;
 
     fn draw(draw: &mut Draw<'_>) -> Misread {
-        Misread { nodes: draw.one_node(), probability: draw.percent(10, 100) }
+        Misread { nodes: draw.frail_node(), probability: draw.percent(10, 100) }
     }
 
     fn groups(&self) -> Vec<&[String]> {
@@ -219,7 +219,7 @@ impl Family for Rot {
     const IS_INSTANT: bool = true;
 
     fn draw(draw: &mut Draw<'_>) -> Rot {
-        Rot { nodes: draw.one_node(), bits: draw.chance.random_range(1..=3) }
+        Rot { nodes: draw.frail_node(), bits: draw.chance.random_range(1..=3) }
     }
 
     fn groups(&self) -> Vec<&[String]> {
@@ -259,7 +259,7 @@ impl Family for LostEntry {
     const IS_INSTANT: bool = true;
 
     fn draw(draw: &mut Draw<'_>) -> LostEntry {
-        LostEntry { nodes: draw.one_node() }
+        LostEntry { nodes: draw.frail_node() }
     }
 
     fn groups(&self) -> Vec<&[String]> {
@@ -276,46 +276,6 @@ impl Family for LostEntry {
 
     fn begin(&self, cluster: &Cluster) -> Effect {
         Effect::Disk { nodes: cluster.hosts(&self.nodes), fault: DiskFault::LostEntry }
-    }
-
-    fn describe(&self, cluster: &Cluster) -> String {
-        cluster.list(&self.nodes)
-    }
-}
-
-/// All files are gone, once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wipe {
-    /// Whose.
-    pub nodes: Vec<String>,
-}
-
-impl Family for Wipe {
-    const NAME: &'static str = "wipe";
-    const SUMMARY: &'static str = "all files are gone";
-    const GROUP: Group = Group::Disk;
-    const IS_BEYOND_MOST: bool = true;
-    const IS_INSTANT: bool = true;
-
-    fn draw(draw: &mut Draw<'_>) -> Wipe {
-        Wipe { nodes: draw.one_node() }
-    }
-
-    fn groups(&self) -> Vec<&[String]> {
-        vec![&self.nodes]
-    }
-
-    fn check(&self, _: &[String]) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn targets(&self, cluster: &Cluster) -> Vec<Host> {
-        cluster.hosts(&self.nodes)
-    }
-
-    fn begin(&self, cluster: &Cluster) -> Effect {
-        Effect::Disk { nodes: cluster.hosts(&self.nodes), fault: DiskFault::Wipe }
     }
 
     fn describe(&self, cluster: &Cluster) -> String {

@@ -26,17 +26,26 @@ pub struct PowerLoss {
     pub nodes: Vec<String>,
 }
 
-/// The three differ in how long the process is down, and in what is left of its disk.
+/// The machine is gone, and one with an empty disk and the same name comes when the fault ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wipe {
+    /// Whose.
+    pub nodes: Vec<String>,
+}
+
+/// They differ in how long the process is down, and in what is left of its disk.
 macro_rules! stops {
-    ($family:ident, $group:ident, $name:literal, $summary:literal, instant: $instant:literal, power: $power:literal) => {
+    ($family:ident, $group:ident, $name:literal, $summary:literal, instant: $instant:literal, loss: $loss:ident, beyond: $beyond:literal, of: $victims:ident) => {
         impl Family for $family {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = $summary;
             const GROUP: Group = Group::$group;
             const IS_INSTANT: bool = $instant;
+            const IS_BEYOND_MOST: bool = $beyond;
 
             fn draw(draw: &mut Draw<'_>) -> $family {
-                $family { nodes: draw.victims() }
+                $family { nodes: draw.$victims() }
             }
 
             fn groups(&self) -> Vec<&[String]> {
@@ -48,7 +57,7 @@ macro_rules! stops {
             }
 
             fn begin(&self, cluster: &Cluster) -> Effect {
-                Effect::Stop { nodes: cluster.hosts(&self.nodes), power: $power }
+                Effect::Stop { nodes: cluster.hosts(&self.nodes), loss: DiskLoss::$loss }
             }
 
             fn describe(&self, cluster: &Cluster) -> String {
@@ -58,12 +67,22 @@ macro_rules! stops {
     };
 }
 
-stops!(Crash, Process, "crash", "processes die and begin again at once", instant: true, power: false);
-stops!(Kill, Process, "kill", "processes die and stay down for a while", instant: false, power: false);
-stops!(
-    PowerLoss, Disk, "power-loss", "as kill; what was not synced is lost, the last write may be torn",
-    instant: false, power: true
-);
+stops! {
+    Crash, Process, "crash", "processes die and begin again at once",
+    instant: true, loss: Nothing, beyond: false, of: victims
+}
+stops! {
+    Kill, Process, "kill", "processes die and stay down for a while",
+    instant: false, loss: Nothing, beyond: false, of: victims
+}
+stops! {
+    PowerLoss, Disk, "power-loss", "the power fails: what was not synced is lost, the last write may be torn",
+    instant: false, loss: Unsynced, beyond: false, of: victims
+}
+stops! {
+    Wipe, Disk, "wipe", "machines are replaced by empty ones of the same names",
+    instant: false, loss: Everything, beyond: true, of: frail_node
+}
 
 /// One process after the other dies and stays down for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -81,6 +81,16 @@ impl SimulatedDisk {
         lost
     }
 
+    /// Another disk comes in its place, an empty one. Tells how many bytes are gone.
+    pub fn lose_everything(&self) -> u64 {
+        let mut state = self.state();
+        let lost = state.files.values().map(|file| file.content.len() as u64).sum();
+        state.files.clear();
+        state.names.clear();
+        state.removed.clear();
+        lost
+    }
+
     /// Begins to do what it should not; what happens once happens now.
     pub fn break_down(&self, fault: u32, what: DiskFault) {
         let mut state = self.state();
@@ -108,12 +118,6 @@ impl SimulatedDisk {
                     removed.remove(&name);
                     felt.push((fault, "files lost", 1));
                 }
-            }
-            DiskFault::Wipe => {
-                felt.push((fault, "bytes wiped", files.values().map(|file| file.content.len() as u64).sum()));
-                files.clear();
-                names.clear();
-                removed.clear();
             }
             lasting => state.faults.push((fault, lasting)),
         }

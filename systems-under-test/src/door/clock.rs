@@ -24,38 +24,46 @@ struct Course {
     since: Duration,
     /// What it showed then.
     shown: Duration,
+    /// What it would have shown if nobody had ever set it.
+    run: Duration,
     /// How much faster than true time it runs.
     rate: f64,
 }
 
 impl Course {
-    fn at(&self, now: Duration) -> Duration {
+    /// What it shows, and what it would show if nobody had ever set it.
+    fn at(&self, now: Duration) -> (Duration, Duration) {
         let passed = now.saturating_sub(self.since);
-        let shown = match self.rate {
+        let passed = match self.rate {
             1.0 => passed,
             rate => Duration::try_from_secs_f64(passed.as_secs_f64() * rate).unwrap_or(Duration::MAX),
         };
-        self.shown.saturating_add(shown)
+        (self.shown.saturating_add(passed), self.run.saturating_add(passed))
     }
 }
 
 impl Clock {
     /// A right clock, over the time since the simulation began.
     pub fn new(elapsed: fn() -> Duration) -> Clock {
-        let course = Course { since: Duration::ZERO, shown: Duration::ZERO, rate: 1.0 };
+        let course = Course { since: Duration::ZERO, shown: Duration::ZERO, run: Duration::ZERO, rate: 1.0 };
         Clock(Arc::new(Inner { elapsed, course: Mutex::new(course), changed: Notify::new() }))
     }
 
-    /// The time that this clock shows, since the simulation began.
+    /// The time of day that this clock shows, since the simulation began. It can be set, also back.
     pub fn now(&self) -> Duration {
-        self.course().at((self.0.elapsed)())
+        self.course().at((self.0.elapsed)()).0
     }
 
-    /// Waits until this much time has passed on this clock. A clock that is touched meanwhile wakes its sleepers as it then runs.
+    /// How long it has run, at whatever rate. Nobody sets this: timeouts and leases are measured by it.
+    pub fn monotonic(&self) -> Duration {
+        self.course().at((self.0.elapsed)()).1
+    }
+
+    /// Waits until the clock has [run](Clock::monotonic) for so long. That it is set meanwhile changes nothing; its rate does.
     pub async fn sleep(&self, duration: Duration) {
-        let until = self.now().saturating_add(duration);
+        let until = self.monotonic().saturating_add(duration);
         loop {
-            let (left, rate) = (until.saturating_sub(self.now()), self.course().rate);
+            let (left, rate) = (until.saturating_sub(self.monotonic()), self.course().rate);
             if left.is_zero() && !duration.is_zero() {
                 return;
             }
@@ -67,7 +75,7 @@ impl Clock {
         }
     }
 
-    /// Moves the clock, in nanoseconds: forward, or back as far as the beginning.
+    /// Sets the clock, so many nanoseconds forward, or back as far as the beginning.
     pub fn jump(&self, nanoseconds: i64) {
         self.touch(|course| {
             let by = Duration::from_nanos(nanoseconds.unsigned_abs());
@@ -92,7 +100,7 @@ impl Clock {
     fn touch(&self, change: impl FnOnce(&mut Course)) {
         let now = (self.0.elapsed)();
         let mut course = self.0.course.lock().unwrap_or_else(PoisonError::into_inner);
-        (course.shown, course.since) = (course.at(now), now);
+        ((course.shown, course.run), course.since) = (course.at(now), now);
         change(&mut course);
         drop(course);
         self.0.changed.notify_waiters();
@@ -133,6 +141,7 @@ mod tests {
         assert_eq!(clock.now(), Duration::from_millis(200));
         clock.jump(-50_000_000);
         assert_eq!(clock.now(), Duration::from_millis(150));
+        assert_eq!(clock.monotonic(), Duration::from_millis(200));
         clock.speed_up(0.5);
         at(160);
         assert_eq!(clock.clone().now(), Duration::from_millis(160));
@@ -145,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn sleepers_wake_when_the_clock_is_moved_past_their_time() {
+    fn sleepers_wake_by_the_rate_of_the_clock_whatever_it_is_set_to() {
         at(0);
         let clock = Clock::new(|| TRUE_TIME.get());
         let mover = clock.clone();
@@ -154,9 +163,11 @@ mod tests {
         runtime.block_on(async move {
             let move_it = async {
                 tokio::task::yield_now().await;
-                mover.jump(3_600_000_000_000);
+                mover.jump(7_200_000_000_000);
+                mover.speed_up(1e9);
             };
             tokio::join!(clock.sleep(Duration::from_secs(3600)), move_it);
+            assert!(clock.monotonic() < Duration::from_secs(3600), "{:?}", clock.monotonic());
         });
         assert!(real.elapsed() < Duration::from_secs(60));
     }

@@ -79,6 +79,10 @@ pub struct ModeInfo {
     pub endures: &'static [&'static str],
     /// See [`System::never_meets`].
     pub never_meets: &'static [&'static str],
+    /// See [`System::excludes`].
+    pub excludes: &'static [&'static str],
+    /// See [`System::drift_bound`].
+    pub drift_bound: Option<f64>,
     /// See [`System::operator`].
     pub operator: &'static [&'static str],
 }
@@ -127,6 +131,8 @@ impl ModeInfo {
             timeouts: system.timeouts(),
             endures: system.endures(),
             never_meets: system.never_meets(),
+            excludes: system.excludes(),
+            drift_bound: system.drift_bound(),
             operator: system.operator(),
         }
     }

@@ -13,6 +13,8 @@ use super::{Chance, Clock, Disk, Local, Socket};
 pub struct Node {
     /// Its name: `n1`.
     pub name: Arc<str>,
+    /// Which start of its process this is, from 1: as whoever starts it knows.
+    pub start: u32,
     /// All nodes of the cluster, this one included, in order.
     pub cluster: Arc<[Arc<str>]>,
     /// The clock of its machine.
@@ -27,14 +29,14 @@ pub struct Node {
 impl Node {
     /// A node's context. Only a simulation makes these.
     pub fn new(
-        name: Arc<str>,
+        (name, start): (Arc<str>, u32),
         cluster: Arc<[Arc<str>]>,
         clock: Clock,
         disk: Disk,
         chance: Chance,
         backend: Arc<dyn Backend>,
     ) -> Node {
-        Node { name, cluster, clock, disk, chance, backend }
+        Node { name, start, cluster, clock, disk, chance, backend }
     }
 
     /// Its place in the cluster, from 0.

@@ -5,6 +5,6 @@
 pub struct Command {
     /// What: one of the names in [`System::operator`](super::System::operator).
     pub name: &'static str,
-    /// To which node.
-    pub node: String,
+    /// Of which nodes.
+    pub nodes: Vec<String>,
 }

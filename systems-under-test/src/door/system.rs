@@ -120,8 +120,18 @@ pub trait System: 'static {
         &[]
     }
 
-    /// What an operator can ask of it while it runs, of `transfer` (leadership, to a node), `snapshot` and `compact`: the nemesis asks for it
-    /// as it breaks things.
+    /// The faults under which it promises nothing: they are not drawn, unless somebody asks for them by name.
+    fn excludes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How much the rates of its machines' clocks may differ, as a part of one, if its promises depend on that: no more is drawn.
+    fn drift_bound(&self) -> Option<f64> {
+        None
+    }
+
+    /// What an operator can ask of it while it runs, of `transfer` (leadership, to a node), `snapshot`, `compact`, `remove` and `add` (a node, as
+    /// a member; the two go together), `reconfigure` (these are the members): the nemesis asks for it as it breaks things.
     fn operator(&self) -> &'static [&'static str] {
         &[]
     }

@@ -1,15 +1,15 @@
-//! A client: finds the leader, retries, and says `info` when it does not know.
+//! A client: begins a session, finds the leader, retries, and says `info` when it does not know.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use shakedown_workloads::{Invoke, Kv, Outcome, kv::Operation};
+use shakedown_workloads::{Invoke, Kv, Outcome, kv};
 
 use crate::door::{self, Address, Socket};
-use crate::raft::NodeId;
+use crate::raft::{Index, NodeId};
 
-use super::message::{Answer, Packet, Reply, Request};
-use super::{PORT, ReadMode};
+use super::message::{Answer, Operation, Packet, Reply, Request, Value};
+use super::{PORT, Reads, Settings};
 
 /// How long to wait for one node's answer.
 pub const ATTEMPT: Duration = Duration::from_millis(120);
@@ -18,61 +18,141 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long an operation may take, retries included.
 pub const PATIENCE: Duration = Duration::from_millis(900);
 
-/// A client of the store. It asks the node that it takes for the leader; in the mode in which any node answers reads, it reads
-/// from a node of its own.
+/// A client of the store. It asks the node that it takes for the leader; where any node answers reads, it reads from one of its own.
 pub struct RaftKvClient {
     context: door::Client,
-    reads: ReadMode,
+    settings: Settings,
     socket: Option<Socket>,
+    session: Option<u64>,
+    /// How many sessions it has asked for.
+    sessions: u64,
     sequence: u64,
     leader: NodeId,
     home: NodeId,
+    /// The last entry that it has seen the effect of.
+    seen: Index,
+}
+
+/// How asking ended.
+enum Asked {
+    /// A node answered, on an attempt after so many others.
+    Answered(Answer, u32),
+    /// Nobody did in time.
+    Nothing,
 }
 
 impl RaftKvClient {
     /// A client that has not asked anybody yet.
-    pub fn new(context: door::Client, reads: ReadMode) -> RaftKvClient {
+    pub fn new(context: door::Client, settings: Settings) -> RaftKvClient {
         let home = (context.number as usize % context.cluster.len()) as NodeId;
-        RaftKvClient { context, reads, socket: None, sequence: 0, leader: home, home }
+        RaftKvClient {
+            context,
+            settings,
+            socket: None,
+            session: None,
+            sessions: 0,
+            sequence: 0,
+            leader: home,
+            home,
+            seen: 0,
+        }
     }
 
-    async fn perform(&mut self, operation: Operation) -> Outcome<Option<i64>> {
-        self.sequence += 1;
-        let request = Request { session: self.session(), sequence: self.sequence, operation };
-        let local = self.reads == ReadMode::Follower && matches!(operation, Operation::Read { .. });
+    /// Does an operation.
+    pub(super) async fn perform(&mut self, operation: Operation) -> Outcome<Option<Value>> {
         let until = self.context.clock.now() + PATIENCE;
+        let is_read = matches!(operation, Operation::Read { .. });
+        // A read that does not go through the log needs no session.
+        let needs_session = !self.settings.without_sessions && (!is_read || self.settings.reads == Reads::Log);
+        loop {
+            if needs_session && self.session.is_none() && !self.open_session(until).await {
+                return Outcome::Fail("no session began in time".to_owned());
+            }
+            self.sequence += 1;
+            let session = self.session.unwrap_or_else(|| self.own_number());
+            let request = Request { session, sequence: self.sequence, operation: operation.clone(), at_least: self.seen };
+            let local = is_read && self.reads_at_home();
+            match self.ask(&request, local, until).await {
+                Asked::Answered(Answer::Done(value), _) => return Outcome::Ok(value),
+                // Without sessions, it may be its own earlier attempt that it met.
+                Asked::Answered(Answer::Mismatch, 1..) if self.settings.without_sessions => {
+                    return Outcome::Info("an earlier attempt may have been done".to_owned());
+                }
+                Asked::Answered(Answer::Mismatch, _) => return Outcome::Fail("it held another value".to_owned()),
+                Asked::Answered(Answer::Refused, 0) => return Outcome::Fail("too many requests wait".to_owned()),
+                Asked::Answered(Answer::NoSession, earlier) => {
+                    self.session = None;
+                    if earlier > 0 && !is_read {
+                        return Outcome::Info("its session has ended".to_owned());
+                    }
+                    // It was asked once only, and not done: once more, in a new session.
+                }
+                Asked::Answered(Answer::Refused, _) if is_read => {
+                    return Outcome::Fail("too many requests wait".to_owned());
+                }
+                Asked::Answered(..) => return Outcome::Info("an earlier attempt may have been done".to_owned()),
+                Asked::Nothing => return Outcome::Info("timeout".to_owned()),
+            }
+        }
+    }
+
+    /// Any node answers reads; where leaders are asked about them, every other client reads from one of its own.
+    fn reads_at_home(&self) -> bool {
+        match self.settings.reads {
+            Reads::Follower => true,
+            Reads::Index => self.context.number % 2 == 1,
+            Reads::Log | Reads::Lease | Reads::Leader => false,
+        }
+    }
+
+    async fn open_session(&mut self, until: Duration) -> bool {
+        self.sessions += 1;
+        let request = Request {
+            session: self.sessions << 48 | self.own_number(),
+            sequence: 0,
+            operation: Operation::OpenSession,
+            at_least: 0,
+        };
+        self.sequence = 0;
+        match self.ask(&request, false, until).await {
+            Asked::Answered(Answer::Session(session), _) => self.session = Some(session),
+            _ => self.session = None,
+        }
+        self.session.is_some()
+    }
+
+    /// No two clients have the same, nor has a client that took another's place.
+    fn own_number(&self) -> u64 {
+        u64::from(self.context.session) << 32 | (u64::from(self.context.number) + 1)
+    }
+
+    /// Asks one node after another, until one has an answer.
+    async fn ask(&mut self, request: &Request, local: bool, until: Duration) -> Asked {
+        let mut earlier = 0;
         while self.context.clock.now() < until {
             let node = if local { self.home } else { self.leader };
-            let Some(reply) = self.attempt(node, &request).await else {
+            let Some(reply) = self.attempt(node, request).await else {
                 self.try_another(local);
+                earlier += 1;
                 continue;
             };
             match reply.answer {
-                Answer::Done(value) => {
-                    self.note(&reply);
-                    return Outcome::Ok(value);
-                }
-                Answer::Mismatch => {
-                    self.note(&reply);
-                    return Outcome::Fail("it held another value".to_owned());
-                }
-                Answer::Refused => {
-                    self.note(&reply);
-                    return Outcome::Fail("the leader was deposed".to_owned());
-                }
-                Answer::Redirect(Some(leader)) if leader != node => self.leader = leader,
+                Answer::Redirect(Some(leader)) if leader != node && !local => self.leader = leader,
                 Answer::Redirect(_) => {
                     self.context.clock.sleep(PAUSE).await;
                     self.try_another(local);
                 }
+                answer => {
+                    let node = &*self.context.cluster[reply.node as usize];
+                    let role = if reply.leads { "leader" } else { "follower" };
+                    tracing::info!(event = "answered", node, role, term = reply.term);
+                    self.seen = self.seen.max(reply.index);
+                    return Asked::Answered(answer, earlier);
+                }
             }
+            earlier += 1;
         }
-        Outcome::Info("timeout".to_owned())
-    }
-
-    /// No two clients have the same, nor have two sessions of one client.
-    fn session(&self) -> u64 {
-        u64::from(self.context.session) << 32 | (u64::from(self.context.number) + 1)
+        Asked::Nothing
     }
 
     /// Asks one node, and waits for its answer to this request; older answers are passed over.
@@ -109,22 +189,33 @@ impl RaftKvClient {
         *node = ((u64::from(*node) + step) % nodes) as NodeId;
     }
 
-    fn note(&self, reply: &Reply) {
-        let node = &*self.context.cluster[reply.node as usize];
-        let role = if reply.leads { "leader" } else { "follower" };
-        tracing::info!(event = "answered", node, role, term = reply.term);
+    /// From now on, it reads from this node where any node answers reads.
+    pub(super) fn settle_at(&mut self, node: &str) {
+        if let Some(node) = self.context.cluster.iter().position(|known| **known == *node) {
+            self.home = node as NodeId;
+        }
     }
 }
 
 impl Invoke<Kv> for RaftKvClient {
-    async fn invoke(&mut self, operation: &Operation) -> Outcome<Option<i64>> {
-        self.perform(*operation).await
+    async fn invoke(&mut self, operation: &kv::Operation) -> Outcome<Option<i64>> {
+        let operation = match *operation {
+            kv::Operation::Read { key } => Operation::Read { key },
+            kv::Operation::Write { key, value } => Operation::Write { key, value: Value::Int(value) },
+            kv::Operation::Cas { key, expected, new } => {
+                Operation::Cas { key, expected: expected.map(Value::Int), new: Value::Int(new) }
+            }
+        };
+        match self.perform(operation).await {
+            Outcome::Ok(Some(Value::Int(value))) => Outcome::Ok(Some(value)),
+            Outcome::Ok(_) => Outcome::Ok(None),
+            Outcome::Fail(why) => Outcome::Fail(why),
+            Outcome::Info(why) => Outcome::Info(why),
+        }
     }
 
-    async fn invoke_at(&mut self, node: &str, operation: &Operation) -> Outcome<Option<i64>> {
-        if let Some(node) = self.context.cluster.iter().position(|known| **known == *node) {
-            self.home = node as NodeId;
-        }
-        self.perform(*operation).await
+    async fn invoke_at(&mut self, node: &str, operation: &kv::Operation) -> Outcome<Option<i64>> {
+        self.settle_at(node);
+        self.invoke(operation).await
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold inside the store at every moment (figure 3 of the paper), checked over what all nodes say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shakedown_checkers::{Claim, Rule};
 
@@ -27,12 +27,92 @@ impl Invariant for ElectionSafety {
     }
 }
 
-/// **Leader completeness:** a leader has all that was committed in earlier terms. Seen here: its log is not shorter. A leader whose votes
-/// were so late that a newer one led before it is passed over: what that one committed, it need not have.
+/// **Leader append-only:** a leader never overwrites or deletes entries of its log.
+#[derive(Default)]
+pub struct LeaderAppendOnly {
+    leaders: BTreeSet<String>,
+}
+
+impl Invariant for LeaderAppendOnly {
+    fn name(&self) -> &'static str {
+        "leader-append-only"
+    }
+
+    fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
+        match seen.event() {
+            "role" if seen.text("role") == Some("leader") => _ = self.leaders.insert(seen.node().to_owned()),
+            "role" | "stopped" => _ = self.leaders.remove(seen.node()),
+            "log-truncated" if self.leaders.contains(seen.node()) => {
+                let from = seen.number("from").unwrap_or(0);
+                return Err(Violation(format!("{} leads, and cut its log from place {from} on", seen.node())));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// **Log matching:** if two logs hold an entry of the same place and term, they agree in all entries up to it. What is told of each entry
+/// is a digest of the log up to it: equal digests are equal logs.
+#[derive(Default)]
+pub struct LogMatching {
+    /// By place: the terms of entries there, each with the digest of the log, and who told it first.
+    logs: Vec<Vec<(u64, u64, String)>>,
+}
+
+impl Invariant for LogMatching {
+    fn name(&self) -> &'static str {
+        "log-matching"
+    }
+
+    fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
+        let ("appended", Some(index), Some(term), Some(chain)) =
+            (seen.event(), seen.number("index"), seen.number("term"), seen.number("chain"))
+        else {
+            return Ok(());
+        };
+        let at = index as usize;
+        if self.logs.len() <= at {
+            self.logs.resize_with(at + 1, Vec::new);
+        }
+        let Some((_, known, first)) = self.logs[at].iter().find(|(of, ..)| *of == term) else {
+            self.logs[at].push((term, chain, seen.node().to_owned()));
+            return Ok(());
+        };
+        if *known == chain {
+            return Ok(());
+        }
+        Err(Violation(format!(
+            "the logs of {first} and {} hold an entry of term {term} at place {index}, and differ before it",
+            seen.node()
+        )))
+    }
+}
+
+/// What all modes promise that sync before they acknowledge: a client is answered when an entry is applied, and what was applied once is
+/// in every later leader's log, and nothing else in its place.
+pub const WRITES_KEPT: Rule =
+    Rule { name: "writes-kept", summary: "what was acknowledged is never lost, nor replaced by something else" };
+
+/// **Leader completeness:** a leader's log holds all that was committed in earlier terms. A leader whose votes were so late that a newer one
+/// led before it is passed over: what that one committed, it need not have.
 #[derive(Default)]
 pub struct LeaderCompleteness {
-    committed: u64,
+    /// The last place that is known to be committed, and the digest of the log up to there.
+    committed: (u64, u64),
     newest: u64,
+    judged: u64,
+    /// By node: the digests of its log, from a place on.
+    logs: BTreeMap<String, (u64, Vec<u64>)>,
+}
+
+impl LeaderCompleteness {
+    /// The log of a node is cut, and ends here.
+    fn cut(&mut self, node: &str, end: u64) {
+        if let Some((first, log)) = self.logs.get_mut(node) {
+            log.truncate((end + 1).saturating_sub(*first) as usize);
+        }
+    }
 }
 
 impl Invariant for LeaderCompleteness {
@@ -40,30 +120,63 @@ impl Invariant for LeaderCompleteness {
         "leader-completeness"
     }
 
+    fn claim(&self) -> Option<Claim> {
+        Some(Claim::Rule(WRITES_KEPT))
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
     fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
-        if let ("applied", Some(index)) = (seen.event(), seen.number("index")) {
-            self.committed = self.committed.max(index);
+        let node = seen.node();
+        match (seen.event(), seen.number("index"), seen.number("chain")) {
+            ("applied", Some(index), Some(chain)) if index > self.committed.0 => self.committed = (index, chain),
+            ("appended", Some(index), Some(chain)) => {
+                self.cut(node, index - 1);
+                match self.logs.get_mut(node) {
+                    Some((first, log)) if *first + log.len() as u64 == index => log.push(chain),
+                    Some(log) => *log = (index, vec![chain]),
+                    None => _ = self.logs.insert(node.to_owned(), (index, vec![chain])),
+                }
+            }
+            ("snapshot-installed", Some(index), Some(chain)) => {
+                // What follows the snapshot may stay.
+                if self.logs.get(node).is_none_or(|(first, log)| *first + log.len() as u64 <= index) {
+                    self.logs.insert(node.to_owned(), (index, vec![chain]));
+                }
+            }
+            ("log-truncated", ..) => self.cut(node, seen.number("from").unwrap_or(1) - 1),
+            ("recovered-from-disk", ..) => self.cut(node, seen.number("entries").unwrap_or(0)),
+            ("corruption-found", ..) => _ = self.logs.remove(node),
+            _ => {}
         }
-        let newest = self.newest;
-        if let Some(term) = leads(seen) {
-            self.newest = newest.max(term);
+        let Some(term) = leads(seen) else { return Ok(()) };
+        let is_late = term <= self.newest;
+        self.judged += 1;
+        self.newest = self.newest.max(term);
+        let (index, chain) = self.committed;
+        let (Some(end), false, true) = (seen.number("end"), is_late, index > 0) else { return Ok(()) };
+        if end < index {
+            return Err(Violation(format!(
+                "{node} leads in term {term} with a log that ends at {end}, although {index} was committed: a commit is lost"
+            )));
         }
-        match (leads(seen), seen.number("end")) {
-            (Some(term), Some(end)) if term > newest && end < self.committed => Err(Violation(format!(
-                "{} leads in term {term} with a log that ends at {end}, although {} was committed: a commit is lost",
-                seen.node(),
-                self.committed
+        let held = self.logs.get(node).and_then(|(first, log)| log.get(index.checked_sub(*first)? as usize));
+        match held {
+            Some(held) if *held != chain => Err(Violation(format!(
+                "{node} leads in term {term}, and its log differs from what was committed, at or before place {index}"
             ))),
             _ => Ok(()),
         }
     }
 }
 
-/// **State machine safety:** no two nodes apply different entries at the same place. With it, logs match as far as they are
-/// committed.
+/// **State machine safety:** no two nodes apply different entries at the same place; and none cuts off what it knows to be committed.
 #[derive(Default)]
 pub struct StateMachineSafety {
-    applied: BTreeMap<u64, (u64, u64, String)>,
+    /// By place: the entry's term, the digest of the log up to it, and who applied it first.
+    applied: Vec<Option<(u64, u64, String)>>,
 }
 
 impl Invariant for StateMachineSafety {
@@ -71,20 +184,38 @@ impl Invariant for StateMachineSafety {
         "state-machine-safety"
     }
 
+    fn claim(&self) -> Option<Claim> {
+        Some(Claim::Rule(WRITES_KEPT))
+    }
+
+    fn judged(&self) -> u64 {
+        self.applied.len() as u64
+    }
+
     fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
-        let ("applied", Some(index), Some(term), Some(digest)) =
-            (seen.event(), seen.number("index"), seen.number("term"), seen.number("digest"))
+        if let ("log-truncated", Some(from), Some(commit)) = (seen.event(), seen.number("from"), seen.number("commit")) {
+            if from > commit {
+                return Ok(());
+            }
+            let node = seen.node();
+            return Err(Violation(format!("{node} cut off its log from place {from} on, committed up to {commit}")));
+        }
+        let ("applied", Some(index), Some(term), Some(chain)) =
+            (seen.event(), seen.number("index"), seen.number("term"), seen.number("chain"))
         else {
             return Ok(());
         };
-        let first = self.applied.entry(index).or_insert_with(|| (term, digest, seen.node().to_owned()));
-        if (first.0, first.1) == (term, digest) {
+        let at = index as usize;
+        if self.applied.len() <= at {
+            self.applied.resize(at + 1, None);
+        }
+        let first = self.applied[at].get_or_insert_with(|| (term, chain, seen.node().to_owned()));
+        if (first.0, first.1) == (term, chain) {
             return Ok(());
         }
+        let (of, _, node) = first;
         Err(Violation(format!(
-            "{} applied an entry of term {} at place {index}, and {} another one of term {term}",
-            first.2,
-            first.0,
+            "{node} applied an entry of term {of} at place {index}, and {} one of term {term} after another log",
             seen.node()
         )))
     }

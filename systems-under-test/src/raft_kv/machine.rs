@@ -1,17 +1,41 @@
-//! The state machine that the log drives: integers by key, and the sessions that keep a retried write from happening twice.
+//! The state machine that the log drives: values by key, and the sessions that keep a retried write from happening twice (thesis §6.3).
 
 use std::collections::BTreeMap;
 
-use shakedown_workloads::kv::Operation;
+use serde::{Deserialize, Serialize};
 
-use super::message::{Answer, Command};
+use super::defects::Bug;
+use super::message::{Answer, Command, Operation, Value};
+
+/// A session that has been idle for so long, in milliseconds by the leaders' clocks, is over.
+const SESSION_ENDS: u64 = 3_000;
+/// There are no more sessions than this; the one that has been idle longest goes first.
+const SESSIONS: usize = 256;
 
 /// Keys, values and sessions. Equal logs make equal machines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    values: BTreeMap<u32, i64>,
-    sessions: BTreeMap<u64, (u64, Answer)>,
+    state: State,
     without_sessions: bool,
+    bug: Option<Bug>,
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    values: BTreeMap<u32, Value>,
+    sessions: BTreeMap<u64, Session>,
+    /// The latest time that an entry told.
+    clock: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Session {
+    /// The latest operation.
+    sequence: u64,
+    answer: Answer,
+    /// When that was.
+    active: u64,
 }
 
 /// What an entry did.
@@ -19,50 +43,114 @@ pub struct Machine {
 pub struct Applied {
     /// What the client is to be told; `None` for an operation that its client has given up (a later one was applied already).
     pub answer: Option<Answer>,
-    /// The key that changed, and its new value.
+    /// The key that changed, and a digest of its new value.
     pub change: Option<(u32, i64)>,
     /// The entry was a retry, and did nothing.
     pub repeated: bool,
+    /// How many sessions ended with it.
+    pub expired: usize,
 }
 
 impl Machine {
     /// An empty machine. Without sessions, a retried operation is applied again.
-    pub fn new(without_sessions: bool) -> Machine {
-        Machine { without_sessions, ..Machine::default() }
+    pub fn new(without_sessions: bool, bug: Option<Bug>) -> Machine {
+        let without_sessions = without_sessions || bug == Some(Bug::NoClientSessions);
+        Machine { state: State::default(), without_sessions, bug }
     }
 
     /// The value under a key.
-    pub fn read(&self, key: u32) -> Option<i64> {
-        self.values.get(&key).copied()
+    pub fn read(&self, key: u32) -> Option<&Value> {
+        self.state.values.get(&key)
     }
 
-    /// Applies an entry of the log (thesis §6.3: a session's operation is applied once, and its answer kept).
-    pub fn apply(&mut self, command: &Command) -> Applied {
-        let Command { session, sequence, operation } = command;
-        if let Some((last, answer)) = self.sessions.get(session)
-            && last >= sequence
-            && !self.without_sessions
-        {
-            return Applied { answer: (last == sequence).then(|| answer.clone()), change: None, repeated: true };
+    /// Applies the entry at a place of the log: a session's operation once, and its answer is kept. The time on this machine's own clock is
+    /// not to matter.
+    pub fn apply(&mut self, index: u64, command: &Command, local: u64) -> Applied {
+        let Command { session, sequence, operation, at } = command;
+        self.state.clock = self.state.clock.max(*at);
+        let expired = self.expire(if self.bug == Some(Bug::SessionExpiryLocal) { local } else { self.state.clock });
+        if *operation == Operation::OpenSession {
+            return Applied { answer: Some(self.open(index)), expired, ..Applied::default() };
         }
-        let (answer, change) = self.perform(*operation);
-        self.sessions.insert(*session, (*sequence, answer.clone()));
-        Applied { answer: Some(answer), change, repeated: false }
+        if !self.without_sessions {
+            let clock = self.state.clock;
+            let Some(known) = self.state.sessions.get_mut(session) else {
+                return Applied { answer: Some(Answer::NoSession), expired, ..Applied::default() };
+            };
+            known.active = clock;
+            if known.sequence >= *sequence {
+                let answer = (known.sequence == *sequence).then(|| known.answer.clone());
+                return Applied { answer, change: None, repeated: true, expired };
+            }
+        }
+        let (answer, change) = self.perform(operation);
+        if let Some(known) = self.state.sessions.get_mut(session) {
+            (known.sequence, known.answer) = (*sequence, answer.clone());
+        }
+        Applied { answer: Some(answer), change, repeated: false, expired }
     }
 
-    fn perform(&mut self, operation: Operation) -> (Answer, Option<(u32, i64)>) {
+    fn open(&mut self, index: u64) -> Answer {
+        if self.state.sessions.len() >= SESSIONS {
+            let idle = self.state.sessions.iter().min_by_key(|(_, session)| session.active).map(|(id, _)| *id);
+            idle.map(|id| self.state.sessions.remove(&id));
+        }
+        let session = Session { sequence: 0, answer: Answer::Session(index), active: self.state.clock };
+        self.state.sessions.insert(index, session);
+        Answer::Session(index)
+    }
+
+    fn expire(&mut self, now: u64) -> usize {
+        let before = self.state.sessions.len();
+        self.state.sessions.retain(|_, session| session.active + SESSION_ENDS >= now);
+        before - self.state.sessions.len()
+    }
+
+    fn perform(&mut self, operation: &Operation) -> (Answer, Option<(u32, i64)>) {
+        let values = &mut self.state.values;
         match operation {
-            Operation::Read { key } => (Answer::Done(self.read(key)), None),
+            Operation::Read { key } => (Answer::Done(values.get(key).cloned()), None),
             Operation::Write { key, value } => {
-                self.values.insert(key, value);
-                (Answer::Done(None), Some((key, value)))
+                values.insert(*key, value.clone());
+                (Answer::Done(None), Some((*key, value.digest())))
             }
-            Operation::Cas { key, expected, new } if self.read(key) == expected => {
-                self.values.insert(key, new);
-                (Answer::Done(None), Some((key, new)))
+            Operation::Cas { key, expected, new } if values.get(key) == expected.as_ref() => {
+                values.insert(*key, new.clone());
+                (Answer::Done(None), Some((*key, new.digest())))
             }
-            Operation::Cas { .. } => (Answer::Mismatch, None),
+            Operation::Cas { .. } | Operation::OpenSession => (Answer::Mismatch, None),
+            Operation::Append { key, element } => {
+                let list = values.entry(*key).or_insert_with(|| Value::List(Vec::new()));
+                match list {
+                    Value::List(elements) => elements.push(*element),
+                    Value::Int(_) => return (Answer::Mismatch, None),
+                }
+                (Answer::Done(None), Some((*key, list.digest())))
+            }
         }
+    }
+
+    /// All of it, for a snapshot.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut state = self.state.clone();
+        if self.bug == Some(Bug::SessionsNotInSnapshot) {
+            state.sessions.clear();
+        }
+        postcard::to_stdvec(&state).expect("every state has an encoding")
+    }
+
+    /// Takes the state of a snapshot instead of its own. Tells whether it was one.
+    pub fn restore(&mut self, state: &[u8]) -> bool {
+        match postcard::from_bytes(state) {
+            Ok(state) => self.state = state,
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// The keys that hold something, each with a digest of its value.
+    pub fn digests(&self) -> impl Iterator<Item = (u32, i64)> {
+        self.state.values.iter().map(|(key, value)| (*key, value.digest()))
     }
 }
 
@@ -70,39 +158,88 @@ impl Machine {
 mod tests {
     use super::*;
 
+    fn command(session: u64, sequence: u64, at: u64, operation: Operation) -> Command {
+        Command { session, sequence, operation, at }
+    }
+
     fn write(session: u64, sequence: u64, value: i64) -> Command {
-        Command { session, sequence, operation: Operation::Write { key: 1, value } }
+        command(session, sequence, 0, Operation::Write { key: 1, value: Value::Int(value) })
+    }
+
+    fn machine(bug: Option<Bug>) -> Machine {
+        let mut machine = Machine::new(false, bug);
+        for index in [7, 8] {
+            machine.apply(index, &command(0, 0, 0, Operation::OpenSession), 0);
+        }
+        machine
     }
 
     #[test]
-    fn a_retried_write_is_applied_once_and_answered_alike() {
-        let mut machine = Machine::new(false);
-        assert_eq!(machine.apply(&write(7, 1, 10)).change, Some((1, 10)));
-        machine.apply(&write(8, 1, 20));
-        let retried = machine.apply(&write(7, 1, 10));
-        assert_eq!(retried, Applied { answer: Some(Answer::Done(None)), change: None, repeated: true });
-        assert_eq!(machine.read(1), Some(20));
+    fn thesis_6_3_a_retried_write_is_applied_once_and_answered_alike() {
+        let mut machine = machine(None);
+        assert_eq!(machine.apply(10, &write(7, 1, 10), 0).change, Some((1, 10)));
+        machine.apply(11, &write(8, 1, 20), 0);
+        let retried = machine.apply(12, &write(7, 1, 10), 0);
+        assert_eq!(retried, Applied { answer: Some(Answer::Done(None)), repeated: true, ..Applied::default() });
+        assert_eq!(machine.read(1), Some(&Value::Int(20)));
     }
 
     #[test]
-    fn an_operation_that_its_client_gave_up_does_nothing_when_it_comes_late() {
-        let mut machine = Machine::new(false);
-        machine.apply(&write(7, 2, 10));
-        let late = machine.apply(&write(7, 1, 5));
-        assert_eq!(late, Applied { answer: None, change: None, repeated: true });
-        assert_eq!(machine.read(1), Some(10));
+    fn thesis_6_3_an_operation_that_its_client_gave_up_does_nothing_when_it_comes_late() {
+        let mut machine = machine(None);
+        machine.apply(10, &write(7, 2, 10), 0);
+        let late = machine.apply(11, &write(7, 1, 5), 0);
+        assert_eq!(late, Applied { answer: None, repeated: true, ..Applied::default() });
+        assert_eq!(machine.read(1), Some(&Value::Int(10)));
+    }
+
+    #[test]
+    fn thesis_6_3_sessions_end_by_the_times_of_the_log_whatever_the_nodes_own_clock_says() {
+        let idle = |local| command(8, 1, SESSION_ENDS + 1, Operation::Read { key: local });
+        for (bug, local, expired) in [
+            (None, 0, 2),
+            (None, 9_999_999, 2),
+            (Some(Bug::SessionExpiryLocal), 0, 0),
+            (Some(Bug::SessionExpiryLocal), 9_999_999, 2),
+        ] {
+            let mut machine = machine(bug);
+            assert_eq!(machine.apply(10, &idle(1), local).expired, expired, "{bug:?} at {local}");
+            let told = machine.apply(11, &write(7, 1, 10), local).answer;
+            assert_eq!(told == Some(Answer::NoSession), expired > 0);
+        }
+    }
+
+    #[test]
+    fn thesis_6_3_sessions_are_in_the_snapshot() {
+        for (bug, repeated) in [(None, true), (Some(Bug::SessionsNotInSnapshot), false)] {
+            let mut one = machine(bug);
+            one.apply(10, &write(7, 1, 10), 0);
+            let mut other = Machine::new(false, bug);
+            assert!(other.restore(&one.encode()));
+            assert_eq!(other.read(1), Some(&Value::Int(10)));
+            assert_eq!(other.apply(11, &write(7, 1, 10), 0).repeated, repeated, "{bug:?}");
+        }
+        assert!(!Machine::new(false, None).restore(&[255; 3]));
     }
 
     #[test]
     fn cas_changes_what_it_expects_and_nothing_else() {
-        let mut machine = Machine::new(false);
-        let cas = |sequence, expected, new| Command {
-            session: 1,
-            sequence,
-            operation: Operation::Cas { key: 1, expected, new },
+        let mut machine = machine(None);
+        let mut cas = |sequence, expected: Option<i64>, new| {
+            let operation = Operation::Cas { key: 1, expected: expected.map(Value::Int), new: Value::Int(new) };
+            machine.apply(10 + sequence, &command(7, sequence, 0, operation), 0)
         };
-        assert_eq!(machine.apply(&cas(1, None, 3)).answer, Some(Answer::Done(None)));
-        assert_eq!(machine.apply(&cas(2, None, 4)).answer, Some(Answer::Mismatch));
-        assert_eq!(machine.apply(&cas(3, Some(3), 4)).change, Some((1, 4)));
+        assert_eq!(cas(1, None, 3).answer, Some(Answer::Done(None)));
+        assert_eq!(cas(2, None, 4).answer, Some(Answer::Mismatch));
+        assert_eq!(cas(3, Some(3), 4).change, Some((1, 4)));
+    }
+
+    #[test]
+    fn appends_keep_their_order() {
+        let mut machine = machine(None);
+        for (sequence, element) in [(1, 5), (2, 3)] {
+            machine.apply(10, &command(7, sequence, 0, Operation::Append { key: 2, element }), 0);
+        }
+        assert_eq!(machine.read(2), Some(&Value::List(vec![5, 3])));
     }
 }

@@ -1,46 +1,56 @@
-//! What a node keeps on its disk: a log of records, in segments, each record with its length and a checksum.
+//! What a node keeps on its disk: a log of records, in segments, each record with its length and a checksum; and snapshots.
 //!
 //! ```text
 //!   wal-00000001   [length crc record] [length crc record] …
 //!   wal-00000002   [length crc record] [leng            ◄── torn: the power failed while this was written
+//!   ok-00000002    how much of the segment was synced   ◄── tells what was torn from what has rotted since
+//!   snap-00000300  the state after entry 300
 //! ```
 //!
-//! A record that is cut short or damaged at the very end of the last segment was never durable: nobody relied on it, and it is
-//! cut off. Damage anywhere else is corruption, and the node refuses to begin (Alagappan et al., FAST 2018).
+//! A record that is cut short or damaged at the very end of the last segment, and that was never synced, was never relied on: it is cut off.
+//! Damage anywhere else is corruption (Alagappan et al., FAST 2018): the node then gives up all that it has, and asks to be let in anew.
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use crate::door::Disk;
-use crate::raft::{HardState, Index, Log, NodeId, Term};
+use crate::raft::{HardState, Index, Life, Log, NodeId, Place, Snapshot, SnapshotHead, Term};
 
 use super::defects::Bug;
 use super::message::{Command, Entry};
 
 /// A segment is closed when it is longer than this, in bytes.
 const SEGMENT: u64 = 4 * 1024;
+/// A file that says that all others are given up.
+const GIVEN_UP: &str = "given-up";
 
 /// One thing that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
-    /// The term and the vote.
-    State(Term, Option<NodeId>),
+    /// The term, the vote, and which machine of its name this is.
+    State(Term, Option<NodeId>, Life),
     /// The log is cut from here on.
     Truncate(Index),
     /// An entry behind the end of the log.
     Entry(Entry),
+    /// A segment begins, behind this place of the log.
+    Segment(Index),
+    /// The log is given up, and begins anew behind this place.
+    Restart(Index),
+    /// A snapshot is about to be taken: all of it but its state.
+    Snapshot(SnapshotHead),
 }
 
 /// Why a node cannot begin with what is on its disk.
 #[derive(Debug, Error)]
 pub enum Corruption {
-    /// A damaged record that is not at the end.
-    #[error("{segment} is damaged at byte {at}, and more records follow: refusing to begin with a hole in the log")]
+    /// Something damaged that was relied on.
+    #[error("{file} is damaged at byte {at}, where it was relied on")]
     Hole {
         /// The file.
-        segment: String,
+        file: String,
         /// Where in it.
         at: u64,
     },
@@ -52,8 +62,12 @@ pub enum Corruption {
 /// What was found at the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Term and vote.
+    /// Nothing was there at all.
+    pub nothing: bool,
+    /// Term, vote and life.
     pub state: HardState,
+    /// The latest snapshot.
+    pub snapshot: Option<Snapshot>,
     /// The log.
     pub log: Log<Command>,
     /// How many bytes of a torn record were at the end.
@@ -64,63 +78,194 @@ pub struct Found {
 pub struct Storage {
     disk: Disk,
     bug: Option<Bug>,
-    /// The number of the segment that is written to.
-    segment: u32,
-    /// Its length.
+    /// Each with the place of the log behind which it begins; the last is written to.
+    segments: Vec<(u32, Index)>,
+    /// The length of the last.
     length: u64,
     dirty: bool,
+    state: HardState,
+    /// The end of the log, as the records have it.
+    end: Index,
+}
+
+/// The records of all segments, put together.
+#[derive(Default)]
+struct Records {
+    state: HardState,
+    /// The place before the first entry.
+    base: Index,
+    entries: Vec<Entry>,
+    heads: Vec<SnapshotHead>,
+}
+
+impl Records {
+    fn end(&self) -> Index {
+        self.base + self.entries.len() as Index
+    }
+
+    fn term_at(&self, index: Index) -> Option<Term> {
+        self.entries.get(index.checked_sub(self.base + 1)? as usize).map(|entry| entry.term)
+    }
 }
 
 impl Storage {
     /// Reads what is there.
     ///
     /// # Errors
-    /// If the disk refuses, or its content is damaged elsewhere than at the end.
+    /// If the disk refuses, or something is damaged that was relied on.
     pub async fn open(disk: Disk, bug: Option<Bug>) -> Result<(Storage, Found), Corruption> {
-        let mut found = Found::default();
-        let mut entries: Vec<Entry> = Vec::new();
-        let segments: Vec<String> = disk.list().into_iter().filter(|name| name.starts_with("wal-")).collect();
-        let mut storage = Storage { disk: disk.clone(), bug, segment: 0, length: 0, dirty: false };
-        for (at, segment) in segments.iter().enumerate() {
-            let bytes = disk.read(segment)?;
+        if disk.list().iter().any(|name| name == GIVEN_UP) {
+            Storage::give_up(&disk).await?;
+        }
+        let mut storage = Storage {
+            disk: disk.clone(),
+            bug,
+            segments: Vec::new(),
+            length: 0,
+            dirty: false,
+            state: HardState::default(),
+            end: 0,
+        };
+        let names: Vec<String> = disk.list().into_iter().filter(|name| name.starts_with("wal-")).collect();
+        let mut found = Found { nothing: names.is_empty(), ..Found::default() };
+        let mut all = Records::default();
+        for (nth, name) in names.iter().enumerate() {
+            let bytes = disk.read(name)?;
             let (records, whole) = decode(&bytes);
-            for record in records {
-                match record {
-                    Record::State(term, vote) => found.state = HardState { term, vote },
-                    Record::Truncate(index) => entries.truncate(index.saturating_sub(1) as usize),
-                    Record::Entry(entry) => entries.push(entry),
-                }
-            }
-            storage.segment = number(segment);
+            storage.take(name, records, &mut all)?;
             storage.length = bytes.len() as u64;
-            if whole < storage.length {
-                let last = at + 1 == segments.len();
+            let vouched = storage.vouched(name);
+            if whole < storage.length.max(vouched) {
                 if bug == Some(Bug::AppendAfterTorn) {
                     // Wrong: what is appended behind the torn record will never be read.
                     found.torn = storage.length - whole;
                     continue;
                 }
-                if !last || is_followed(&bytes[whole as usize..]) {
-                    return Err(Corruption::Hole { segment: segment.clone(), at: whole });
+                let is_last = nth + 1 == names.len();
+                let was_relied_on = !is_last || is_followed(&bytes[whole as usize..]) || whole < vouched;
+                if was_relied_on && bug == Some(Bug::RotCutAsTorn) {
+                    tracing::info!(event = "defect-bit");
+                } else if was_relied_on {
+                    return Err(Corruption::Hole { file: name.clone(), at: whole });
                 }
                 found.torn = storage.length - whole;
-                disk.truncate(segment, whole)?;
-                disk.sync(segment).await?;
+                disk.truncate(name, whole)?;
+                disk.sync(name).await?;
                 storage.length = whole;
             }
         }
+        // A segment that was synced, and is gone.
+        let last = storage.current();
+        let notes = disk.list().into_iter().filter_map(|name| name.strip_prefix("ok-")?.parse::<u32>().ok());
+        if let Some(missing) = notes.filter(|segment| *segment > last).min() {
+            return Err(Corruption::Hole { file: segment_name(missing), at: 0 });
+        }
+        found.snapshot = storage.newest_snapshot(&all.heads)?;
+        (storage.state, found.state, storage.end) = (all.state, all.state, all.end());
+        found.log = storage.log_behind(found.snapshot.as_ref(), all, &names)?;
         // What is relied on from here must be durable, not merely read: a process that was killed may have left it unsynced.
-        match segments.last() {
+        match names.last() {
             None => storage.roll().await?,
-            Some(last) => {
-                disk.sync(last).await?;
+            Some(_) => {
+                storage.dirty = true;
+                storage.sync().await?;
                 if bug != Some(Bug::NoDirectorySync) {
                     disk.sync_directory().await?;
                 }
             }
         }
-        found.log = Log::of(entries);
         Ok((storage, found))
+    }
+
+    /// Gives up all that is on the disk, so that nothing of it is ever taken for the whole.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub async fn give_up(disk: &Disk) -> io::Result<()> {
+        disk.append(GIVEN_UP, &[1])?;
+        disk.sync(GIVEN_UP).await?;
+        disk.sync_directory().await?;
+        for name in disk.list().into_iter().filter(|name| name != GIVEN_UP) {
+            disk.remove(&name)?;
+        }
+        disk.sync_directory().await?;
+        disk.remove(GIVEN_UP)?;
+        disk.sync_directory().await
+    }
+
+    fn take(&mut self, name: &str, records: Vec<Record>, all: &mut Records) -> Result<(), Corruption> {
+        let is_first = self.segments.is_empty();
+        self.segments.push((number(name), all.end()));
+        for record in records {
+            match record {
+                Record::State(term, vote, life) => all.state = HardState { term, vote, life },
+                Record::Truncate(index) => all.entries.truncate(index.saturating_sub(all.base + 1) as usize),
+                Record::Entry(entry) => all.entries.push(entry),
+                Record::Segment(index) if is_first => (all.base, self.segments[0].1) = (index, index),
+                // Segments follow each other without a gap, else one is missing.
+                Record::Segment(index) if index != all.end() && self.bug.is_none() => {
+                    return Err(Corruption::Hole { file: name.to_owned(), at: 0 });
+                }
+                Record::Segment(_) => {}
+                Record::Restart(index) => (all.base, all.entries) = (index, Vec::new()),
+                Record::Snapshot(head) => all.heads.push(head),
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest snapshot that is whole. One that is not was never relied on: the log that it stands for goes only when it is durable.
+    fn newest_snapshot(&self, heads: &[SnapshotHead]) -> Result<Option<Snapshot>, Corruption> {
+        let mut newest = None;
+        for name in self.disk.list().into_iter().filter(|name| name.starts_with("snap-")).rev() {
+            let whole = decode_snapshot(&self.disk.read(&name)?);
+            let head = |index| heads.iter().rev().find(|head| head.index == index).cloned();
+            let Some((head, state)) = whole.and_then(|(index, state)| Some((head(index)?, state))) else {
+                self.disk.remove(&name)?;
+                continue;
+            };
+            let head = if self.bug == Some(Bug::AppliedIndexApart) {
+                let latest = heads.iter().max_by_key(|head| head.index).cloned().unwrap_or(head.clone());
+                if latest != head {
+                    tracing::info!(event = "defect-bit");
+                }
+                latest
+            } else {
+                head
+            };
+            newest = Some(head.with(state));
+            break;
+        }
+        Ok(newest)
+    }
+
+    /// What of the log comes behind the snapshot.
+    fn log_behind(
+        &mut self,
+        snapshot: Option<&Snapshot>,
+        mut all: Records,
+        names: &[String],
+    ) -> Result<Log<Command>, Corruption> {
+        let place = snapshot.map_or(Place::default(), |taken| Place {
+            index: taken.index,
+            term: taken.term,
+            chain: taken.chain,
+        });
+        if all.base > place.index {
+            // The snapshot that took the place of the log's beginning is gone.
+            let file = names.first().cloned().unwrap_or_default();
+            return Err(Corruption::Hole { file, at: 0 });
+        }
+        let mut log = Log::behind(place);
+        if all.base == place.index || all.term_at(place.index) == Some(place.term) {
+            for entry in all.entries.drain((place.index - all.base) as usize..) {
+                log.push(entry);
+            }
+        } else {
+            // It came from a leader, and the process died before the log was given up.
+            self.put(&[Record::Restart(place.index)])?;
+        }
+        Ok(log)
     }
 
     /// Writes records behind the others. They are durable after the next [`Storage::sync`].
@@ -135,38 +280,115 @@ impl Storage {
             self.sync().await?;
             self.roll().await?;
         }
+        self.put(records)
+    }
+
+    fn put(&mut self, records: &[Record]) -> io::Result<()> {
         let bytes = encode(records);
-        self.disk.append(&name(self.segment), &bytes)?;
+        self.disk.append(&segment_name(self.current()), &bytes)?;
         self.length += bytes.len() as u64;
         self.dirty = true;
+        for record in records {
+            match record {
+                Record::State(term, vote, life) => {
+                    self.state = HardState { term: *term, vote: *vote, life: *life };
+                }
+                Record::Entry(_) => self.end += 1,
+                Record::Truncate(index) => self.end = self.end.min(index.saturating_sub(1)),
+                Record::Restart(index) => self.end = *index,
+                Record::Segment(_) | Record::Snapshot(_) => {}
+            }
+        }
         Ok(())
     }
 
     /// Waits until all that was written is durable.
     ///
     /// # Errors
-    /// If the disk refuses.
+    /// If the disk refuses: then nobody knows what is durable, and the process must end.
     pub async fn sync(&mut self) -> io::Result<()> {
-        if self.dirty {
-            self.disk.sync(&name(self.segment)).await?;
-            self.dirty = false;
+        if !self.dirty {
+            return Ok(());
+        }
+        let name = segment_name(self.current());
+        let mut synced = self.disk.sync(&name).await;
+        if synced.is_err() && self.bug == Some(Bug::SyncErrorRetried) {
+            tracing::info!(event = "defect-bit");
+            while synced.is_err() {
+                synced = self.disk.sync(&name).await;
+            }
+        }
+        synced?;
+        self.dirty = false;
+        self.vouch()
+    }
+
+    /// Notes how much of the segment is durable. The note itself is not synced: it helps where only the process dies, or a disk rots.
+    fn vouch(&self) -> io::Result<()> {
+        let mut note = self.length.to_le_bytes().to_vec();
+        note.extend_from_slice(&crc32fast::hash(&note).to_le_bytes());
+        self.disk.append(&format!("ok-{:08}", self.current()), &note)
+    }
+
+    fn vouched(&self, segment: &str) -> u64 {
+        let Ok(notes) = self.disk.read(&segment.replace("wal-", "ok-")) else { return 0 };
+        let whole = |note: &&[u8]| note.len() == 12 && crc32fast::hash(&note[..8]).to_le_bytes() == note[8..];
+        let length = |note: &[u8]| u64::from_le_bytes(note[..8].try_into().unwrap_or_default());
+        notes.chunks(12).filter(whole).map(length).max().unwrap_or(0)
+    }
+
+    /// Keeps a snapshot, then lets go of what it takes the place of: the log begins behind this place, or anew behind the snapshot.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub async fn save(&mut self, snapshot: &Snapshot, base: Option<Place>) -> io::Result<()> {
+        self.write(&[Record::Snapshot(snapshot.head())]).await?;
+        self.sync().await?;
+        let name = format!("snap-{:08}", snapshot.index);
+        if self.disk.list().contains(&name) {
+            self.disk.remove(&name)?;
+        }
+        self.disk.append(&name, &encode_snapshot(snapshot))?;
+        self.disk.sync(&name).await?;
+        self.disk.sync_directory().await?;
+        if base.is_none() {
+            self.write(&[Record::Restart(snapshot.index)]).await?;
+            self.sync().await?;
+        }
+        let base = base.map_or(snapshot.index, |base| base.index);
+        for older in self.disk.list().into_iter().filter(|other| other.starts_with("snap-") && *other < name) {
+            self.disk.remove(&older)?;
+        }
+        // A segment goes when the next one begins no later than the log.
+        while self.segments.get(1).is_some_and(|(_, begins)| *begins <= base) {
+            let (segment, _) = self.segments.remove(0);
+            for name in [segment_name(segment), format!("ok-{segment:08}")] {
+                _ = self.disk.remove(&name);
+            }
         }
         Ok(())
     }
 
     /// Begins a segment. Its name is made durable too, else the power takes the whole segment, synced as it may be.
     async fn roll(&mut self) -> io::Result<()> {
-        self.segment += 1;
+        let next = self.segments.last().map_or(1, |(segment, _)| segment + 1);
+        let HardState { term, vote, life } = self.state;
+        self.segments.push((next, self.end));
         self.length = 0;
-        self.disk.append(&name(self.segment), &[])?;
+        self.put(&[Record::Segment(self.end), Record::State(term, vote, life)])?;
+        self.sync().await?;
         if self.bug == Some(Bug::NoDirectorySync) {
             return Ok(());
         }
         self.disk.sync_directory().await
     }
+
+    fn current(&self) -> u32 {
+        self.segments.last().map_or(0, |(segment, _)| *segment)
+    }
 }
 
-fn name(segment: u32) -> String {
+fn segment_name(segment: u32) -> String {
     format!("wal-{segment:08}")
 }
 
@@ -174,19 +396,33 @@ fn number(name: &str) -> u32 {
     name.trim_start_matches("wal-").parse().unwrap_or(0)
 }
 
+fn frame(body: &[u8], bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+    bytes.extend_from_slice(body);
+}
+
 fn encode(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for record in records {
-        let body = postcard::to_stdvec(record).expect("every record has an encoding");
-        bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
+        frame(&postcard::to_stdvec(record).expect("every record has an encoding"), &mut bytes);
     }
     bytes
 }
 
-/// The record at the beginning of some bytes, and how long it is with its head.
-fn first(bytes: &[u8]) -> Option<(Record, usize)> {
+fn encode_snapshot(snapshot: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let body = postcard::to_stdvec(&(snapshot.index, &snapshot.state)).expect("every snapshot has an encoding");
+    frame(&body, &mut bytes);
+    bytes
+}
+
+fn decode_snapshot(bytes: &[u8]) -> Option<(Index, Vec<u8>)> {
+    first(bytes).map(|(snapshot, _)| snapshot)
+}
+
+/// What is at the beginning of some bytes, and how long it is with its head.
+fn first<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, usize)> {
     let (head, rest) = bytes.split_at_checked(8)?;
     let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
     let checksum = u32::from_le_bytes(head[4..].try_into().ok()?);
@@ -210,21 +446,22 @@ fn decode(bytes: &[u8]) -> (Vec<Record>, u64) {
 
 /// Whether a whole record begins anywhere behind a damaged one: then it is not the end that is torn.
 fn is_followed(damaged: &[u8]) -> bool {
-    (1..damaged.len()).any(|at| first(&damaged[at..]).is_some())
+    (1..damaged.len()).any(|at| first::<Record>(&damaged[at..]).is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raft::Payload;
     use proptest::prelude::*;
 
     fn records(terms: &[u64]) -> Vec<Record> {
         terms
             .iter()
             .map(|&term| match term % 3 {
-                0 => Record::State(term, Some((term % 5) as u8)),
+                0 => Record::State(term, Some((term % 5) as u8), 0),
                 1 => Record::Truncate(term),
-                _ => Record::Entry(Entry { term, command: None }),
+                _ => Record::Entry(Entry { term, payload: Payload::Nothing }),
             })
             .collect()
     }
