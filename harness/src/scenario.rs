@@ -195,6 +195,7 @@ impl Scenario {
             .flat_map(|(group, weight)| std::iter::repeat_n(group, weight))
             .collect();
         let frail = frail(nodes, &mut seed.stream("frail"));
+        let incidents = self.incidents(&mut seed.stream("incidents"));
         let count = if chance.random_ratio(1, 8) { chance.random_range(5..=8) } else { chance.random_range(1..=4) };
         let mut faults: Vec<Fault> = (0..count)
             .filter_map(|id| {
@@ -204,7 +205,7 @@ impl Scenario {
                 let of_group: Vec<&str> =
                     kinds.iter().copied().filter(|kind| FaultKind::group(kind).as_ref() == group).collect();
                 let kind = *of_group.choose(&mut chance)?;
-                let begins = self.moment(mode, &mut chance);
+                let begins = self.moment(mode, &incidents, &mut chance);
                 let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { duration(mode.timeouts, &mut chance) };
                 let fault = FaultKind::draw(
                     kind,
@@ -244,16 +245,32 @@ impl Scenario {
         faults
     }
 
-    /// Mostly a time; sometimes just after an event of the system's, where it has any.
-    fn moment(&self, mode: &ModeInfo, chance: &mut Xoshiro256PlusPlus) -> Moment {
+    /// The first and last time at which a fault begins, in milliseconds.
+    fn span(&self) -> (u64, u64) {
+        let first = (self.stop_ms / 4).min(300);
+        (first, (self.stop_ms * 3 / 4).max(first))
+    }
+
+    /// When several things go wrong together: what a system stands by itself, it may not stand with another.
+    fn incidents(&self, chance: &mut Xoshiro256PlusPlus) -> Vec<u64> {
+        let (first, last) = self.span();
+        (0..chance.random_range(1..=3)).map(|_| chance.random_range(first..=last)).collect()
+    }
+
+    /// A time, often one at which other things go wrong; sometimes just after an event of the system's, where it has any.
+    fn moment(&self, mode: &ModeInfo, incidents: &[u64], chance: &mut Xoshiro256PlusPlus) -> Moment {
         if !mode.moments.is_empty() && chance.random_bool(0.25) {
             let nth = chance.random_range(1..=3);
             let on = one_of(mode.moments, chance);
             return Moment::On { on, node: None, nth, plus_ms: chance.random_range(0..=60) };
         }
-        let first = (self.stop_ms / 4).min(300);
-        let last = (self.stop_ms * 3 / 4).max(first);
-        Moment::At { at_ms: chance.random_range(first..=last) }
+        let (first, last) = self.span();
+        let incident = incidents.choose(chance).filter(|_| chance.random_bool(0.5));
+        let at_ms = match incident {
+            Some(incident) => (incident + chance.random_range(0..=200)).min(last),
+            None => chance.random_range(first..=last),
+        };
+        Moment::At { at_ms }
     }
 }
 

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{
-    Body, Bug, Command, ELECTION_TIMEOUT, Event, HEARTBEAT, Index, NodeId, Output, Raft, Role,
-};
+use super::{Body, Bug, Command, ELECTION_TIMEOUT, Event, HEARTBEAT, Index, NodeId, Output, Raft, Role, Time};
 
 /// How far the rates of two clocks may be apart: what a lease can stand, as a part of one.
 pub const DRIFT_BOUND: f64 = 0.1;
@@ -22,9 +20,9 @@ pub(super) struct Reads {
     /// The latest round.
     round: u64,
     /// When each round that is not confirmed yet was sent.
-    sent: VecDeque<(u64, Duration)>,
-    /// When the latest confirmed round was sent.
-    confirmed: Option<(u64, Duration)>,
+    sent: VecDeque<(u64, Time)>,
+    /// When the latest confirmed round was sent, and when that was confirmed.
+    confirmed: Option<(Time, Time)>,
     /// The timer's ticks since then.
     ticks: u32,
     /// Reads that came since the last round began.
@@ -96,6 +94,9 @@ impl<C: Command> Raft<C> {
         if knows && !reads.arrived.is_empty() {
             let arrived = std::mem::take(&mut reads.arrived);
             if lease {
+                if !self.lease_runs(None) {
+                    out.push(Output::Tell(self.state.term, Event::DefectBit));
+                }
                 arrived.into_iter().for_each(|read| self.decide(read, commit, out));
             } else if self.bug == Some(Bug::ReadWithoutQuorum) {
                 out.push(Output::Tell(self.state.term, Event::DefectBit));
@@ -152,7 +153,7 @@ impl<C: Command> Raft<C> {
 
     /// Begins a round: when a majority has answered it, nobody else had led when it began (thesis §6.4).
     fn begin_round(&mut self, out: &mut Vec<Output<C>>) -> u64 {
-        let sent = self.lease_clock();
+        let sent = self.time;
         let Role::Leader { reads, .. } = &mut self.role else { return 0 };
         reads.round += 1;
         let round = reads.round;
@@ -172,11 +173,10 @@ impl<C: Command> Raft<C> {
 
     /// Answers have come: takes note of when the latest confirmed round was sent.
     pub(super) fn extend_lease(&mut self) {
-        let (confirmed, clock) = (self.confirmed_round(), self.lease_clock());
-        let from_ack = self.bug == Some(Bug::LeaseFromAck);
+        let (confirmed, now) = (self.confirmed_round(), self.time);
         let Role::Leader { reads, .. } = &mut self.role else { return };
-        while let Some((round, sent)) = reads.sent.pop_front_if(|(round, _)| *round <= confirmed) {
-            reads.confirmed = Some((round, if from_ack { clock } else { sent }));
+        while let Some((_, sent)) = reads.sent.pop_front_if(|(round, _)| *round <= confirmed) {
+            reads.confirmed = Some((sent, now));
             reads.ticks = 0;
         }
     }
@@ -184,20 +184,22 @@ impl<C: Command> Raft<C> {
     /// Whether the leader's lease runs: nobody else can have been elected yet. It ends for the rest of the term when the leader has told
     /// another node to take over: that may come late.
     pub(super) fn has_lease(&self) -> bool {
-        let Role::Leader { reads, has_handed_over, .. } = &self.role else { return false };
-        let Some((_, since)) = reads.confirmed.filter(|_| self.lease) else { return false };
-        if *has_handed_over && self.bug != Some(Bug::LeaseSurvivesTransfer) {
-            return false;
-        }
-        if self.bug == Some(Bug::LeaseCountsTicks) {
-            return reads.ticks * (HEARTBEAT.as_millis() as u32) < lease_length().as_millis() as u32;
-        }
-        let clock = self.lease_clock();
-        clock >= since && clock - since < lease_length() || clock < since && self.bug == Some(Bug::LeaseOnWallClock)
+        self.lease_runs(self.bug)
     }
 
-    fn lease_clock(&self) -> Duration {
-        if self.bug == Some(Bug::LeaseOnWallClock) { self.time.wall } else { self.time.now }
+    fn lease_runs(&self, bug: Option<Bug>) -> bool {
+        let Role::Leader { reads, has_handed_over, .. } = &self.role else { return false };
+        let Some((sent, confirmed)) = reads.confirmed.filter(|_| self.lease) else { return false };
+        if *has_handed_over && bug != Some(Bug::LeaseSurvivesTransfer) {
+            return false;
+        }
+        let age = match bug {
+            Some(Bug::LeaseCountsTicks) => HEARTBEAT * reads.ticks,
+            Some(Bug::LeaseOnWallClock) => self.time.wall.saturating_sub(sent.wall),
+            Some(Bug::LeaseFromAck) => self.time.now.saturating_sub(confirmed.now),
+            _ => self.time.now.saturating_sub(sent.now),
+        };
+        age < lease_length()
     }
 }
 

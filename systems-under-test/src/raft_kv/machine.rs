@@ -49,6 +49,8 @@ pub struct Applied {
     pub repeated: bool,
     /// How many sessions ended with it.
     pub expired: usize,
+    /// A planted defect changed what it did.
+    pub defect_bit: bool,
 }
 
 impl Machine {
@@ -68,26 +70,29 @@ impl Machine {
     pub fn apply(&mut self, index: u64, command: &Command, local: u64) -> Applied {
         let Command { session, sequence, operation, at } = command;
         self.state.clock = self.state.clock.max(*at);
-        let expired = self.expire(if self.bug == Some(Bug::SessionExpiryLocal) { local } else { self.state.clock });
+        let clock = if self.bug == Some(Bug::SessionExpiryLocal) { local } else { self.state.clock };
+        let mut defect_bit = self.expires_at(clock) != self.expires_at(self.state.clock);
+        let expired = self.expire(clock);
         if *operation == Operation::OpenSession {
-            return Applied { answer: Some(self.open(index)), expired, ..Applied::default() };
+            return Applied { answer: Some(self.open(index)), expired, defect_bit, ..Applied::default() };
         }
         if !self.without_sessions {
             let clock = self.state.clock;
             let Some(known) = self.state.sessions.get_mut(session) else {
-                return Applied { answer: Some(Answer::NoSession), expired, ..Applied::default() };
+                return Applied { answer: Some(Answer::NoSession), expired, defect_bit, ..Applied::default() };
             };
             known.active = clock;
             if known.sequence >= *sequence {
                 let answer = (known.sequence == *sequence).then(|| known.answer.clone());
-                return Applied { answer, change: None, repeated: true, expired };
+                return Applied { answer, change: None, repeated: true, expired, defect_bit };
             }
         }
         let (answer, change) = self.perform(operation);
         if let Some(known) = self.state.sessions.get_mut(session) {
+            defect_bit |= self.bug == Some(Bug::NoClientSessions) && known.sequence >= *sequence;
             (known.sequence, known.answer) = (*sequence, answer.clone());
         }
-        Applied { answer: Some(answer), change, repeated: false, expired }
+        Applied { answer: Some(answer), change, repeated: false, expired, defect_bit }
     }
 
     fn open(&mut self, index: u64) -> Answer {
@@ -100,10 +105,16 @@ impl Machine {
         Answer::Session(index)
     }
 
+    fn expires_at(&self, now: u64) -> usize {
+        self.state.sessions.values().filter(|session| session.active + SESSION_ENDS < now).count()
+    }
+
     fn expire(&mut self, now: u64) -> usize {
-        let before = self.state.sessions.len();
-        self.state.sessions.retain(|_, session| session.active + SESSION_ENDS >= now);
-        before - self.state.sessions.len()
+        let expired = self.expires_at(now);
+        if expired > 0 {
+            self.state.sessions.retain(|_, session| session.active + SESSION_ENDS >= now);
+        }
+        expired
     }
 
     fn perform(&mut self, operation: &Operation) -> (Answer, Option<(u32, i64)>) {

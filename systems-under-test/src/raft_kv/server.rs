@@ -232,6 +232,9 @@ impl Server {
         self.with_raft(out, |raft, out| raft.compact(applied, state, out));
         if out.len() > before {
             out.insert(before, Output::Tell(Event::SnapshotTaken(applied)));
+            if self.bug == Some(Bug::SessionsNotInSnapshot) {
+                out.push(Output::Tell(Event::DefectBit));
+            }
         }
     }
 
@@ -247,6 +250,9 @@ impl Server {
             self.applied = index;
             if applied.repeated {
                 out.push(Output::Tell(Event::AnsweredFromSession));
+            }
+            if applied.defect_bit {
+                out.push(Output::Tell(Event::DefectBit));
             }
             if applied.expired > 0 {
                 out.push(Output::Tell(Event::SessionsExpired(applied.expired)));
@@ -269,6 +275,9 @@ impl Server {
     // Reads that do not go through the log.
 
     fn read_by_index(&mut self, from: Address, request: Request, out: &mut Vec<Output>) {
+        if self.raft.leader().is_none() {
+            return self.redirect(from, &request, out);
+        }
         self.reads += 1;
         let id = self.reads;
         if self.asked.len() >= WAITING {

@@ -103,6 +103,13 @@ impl Records {
         self.base + self.entries.len() as Index
     }
 
+    /// Cuts the log from a place on; that may be before the first segment that is left.
+    fn truncate(&mut self, index: Index) {
+        let end = index.saturating_sub(1);
+        self.base = self.base.min(end);
+        self.entries.truncate((end - self.base) as usize);
+    }
+
     fn term_at(&self, index: Index) -> Option<Term> {
         self.entries.get(index.checked_sub(self.base + 1)? as usize).map(|entry| entry.term)
     }
@@ -138,6 +145,7 @@ impl Storage {
             if whole < storage.length.max(vouched) {
                 if bug == Some(Bug::AppendAfterTorn) {
                     // Wrong: what is appended behind the torn record will never be read.
+                    tracing::info!(event = "defect-bit");
                     found.torn = storage.length - whole;
                     continue;
                 }
@@ -195,15 +203,19 @@ impl Storage {
 
     fn take(&mut self, name: &str, records: Vec<Record>, all: &mut Records) -> Result<(), Corruption> {
         let is_first = self.segments.is_empty();
+        let tolerates_gaps = matches!(
+            self.bug,
+            Some(Bug::AppendAfterTorn | Bug::RotCutAsTorn | Bug::NoDirectorySync | Bug::SyncErrorRetried)
+        );
         self.segments.push((number(name), all.end()));
         for record in records {
             match record {
                 Record::State(term, vote, life) => all.state = HardState { term, vote, life },
-                Record::Truncate(index) => all.entries.truncate(index.saturating_sub(all.base + 1) as usize),
+                Record::Truncate(index) => all.truncate(index),
                 Record::Entry(entry) => all.entries.push(entry),
                 Record::Segment(index) if is_first => (all.base, self.segments[0].1) = (index, index),
                 // Segments follow each other without a gap, else one is missing.
-                Record::Segment(index) if index != all.end() && self.bug.is_none() => {
+                Record::Segment(index) if index != all.end() && !tolerates_gaps => {
                     return Err(Corruption::Hole { file: name.to_owned(), at: 0 });
                 }
                 Record::Segment(_) => {}
@@ -378,6 +390,7 @@ impl Storage {
         self.put(&[Record::Segment(self.end), Record::State(term, vote, life)])?;
         self.sync().await?;
         if self.bug == Some(Bug::NoDirectorySync) {
+            tracing::info!(event = "defect-bit");
             return Ok(());
         }
         self.disk.sync_directory().await
@@ -451,8 +464,12 @@ fn is_followed(damaged: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
-    use crate::raft::Payload;
+    use crate::door::{Files, Sent};
+    use crate::raft::{Configuration, Payload};
     use proptest::prelude::*;
 
     fn records(terms: &[u64]) -> Vec<Record> {
@@ -464,6 +481,132 @@ mod tests {
                 _ => Record::Entry(Entry { term, payload: Payload::Nothing }),
             })
             .collect()
+    }
+
+    /// A disk that keeps all, at once.
+    #[derive(Default)]
+    struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
+
+    impl Memory {
+        fn of<T>(&self, name: &str, take: impl FnOnce(&mut Vec<u8>) -> T) -> io::Result<T> {
+            let mut files = self.0.lock().unwrap();
+            files.get_mut(name).map(take).ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+    }
+
+    impl Files for Memory {
+        fn list(&self) -> Vec<String> {
+            self.0.lock().unwrap().keys().cloned().collect()
+        }
+        fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+            self.of(name, |bytes| bytes.clone())
+        }
+        fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+            self.0.lock().unwrap().entry(name.to_owned()).or_default().extend_from_slice(bytes);
+            Ok(())
+        }
+        fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
+            self.of(name, |bytes| bytes.truncate(length as usize))
+        }
+        fn remove(&self, name: &str) -> io::Result<()> {
+            self.of(name, |_| ())?;
+            self.0.lock().unwrap().remove(name);
+            Ok(())
+        }
+        fn sync<'a>(&'a self, _: &'a str) -> Sent<'a, io::Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+        fn sync_directory(&self) -> Sent<'_, io::Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    fn entry(term: Term) -> Entry {
+        Entry { term, payload: Payload::Nothing }
+    }
+
+    /// A snapshot of a log that ends where it does.
+    fn snapshot(log: &Log<Command>, index: Index) -> Snapshot {
+        let (term, chain) = (log.term_at(index).unwrap(), log.chain_at(index).unwrap());
+        Snapshot { index, term, chain, configuration: Configuration::of(3), state: vec![7; 40] }
+    }
+
+    /// A node that appended, cut, took snapshots and dropped segments, and what it must find again.
+    async fn filled(memory: &Arc<Memory>) -> (Log<Command>, Snapshot) {
+        let (mut storage, found) = Storage::open(Disk::new(memory.clone()), None).await.unwrap();
+        assert!(found.nothing);
+        let mut log = Log::default();
+        let mut taken = None;
+        for step in 0..1_200u64 {
+            let mut records = vec![Record::Entry(entry(1 + step / 200))];
+            log.push(entry(1 + step / 200));
+            if step % 190 == 189 {
+                let from = log.last_index() - 60;
+                log.truncate_from(from);
+                records.push(Record::Truncate(from));
+            }
+            storage.write(&records).await.unwrap();
+            storage.sync().await.unwrap();
+            if step % 97 == 96 {
+                let snapshot = snapshot(&log, log.last_index() - 5);
+                log.compact(snapshot.index - 20);
+                storage.save(&snapshot, Some(log.base())).await.unwrap();
+                taken = Some(snapshot);
+            }
+        }
+        storage.write(&[Record::State(9, Some(1), 0)]).await.unwrap();
+        storage.sync().await.unwrap();
+        (log, taken.unwrap())
+    }
+
+    #[test]
+    fn thesis_5_1_what_is_left_after_cuts_snapshots_and_dropped_segments_is_found_again() {
+        let memory = Arc::new(Memory::default());
+        let (mut log, taken) = run(filled(&memory));
+        let names = memory.list();
+        assert!(names.iter().filter(|name| name.starts_with("wal-")).count() < 4, "{names:?}");
+        assert_eq!(names.iter().filter(|name| name.starts_with("snap-")).count(), 1, "{names:?}");
+        let (_, found) = run(Storage::open(Disk::new(memory.clone()), None)).unwrap();
+        log.compact(taken.index);
+        assert_eq!((found.log, found.snapshot), (log, Some(taken)));
+        assert_eq!((found.state.term, found.state.vote), (9, Some(1)));
+    }
+
+    #[test]
+    fn what_has_rotted_or_is_gone_is_not_taken_for_torn() {
+        let clean = Arc::new(Memory::default());
+        run(filled(&clean));
+        let files = clean.0.lock().unwrap().clone();
+        let again = |files: &BTreeMap<String, Vec<u8>>| {
+            let memory = Arc::new(Memory(Mutex::new(files.clone())));
+            run(Storage::open(Disk::new(memory), None)).map(|(_, found)| found)
+        };
+        let whole = again(&files).unwrap();
+        assert_eq!(whole.torn, 0);
+        let relied_on = files.iter().filter(|(name, _)| !name.starts_with("ok-"));
+        for (name, bytes) in relied_on {
+            for at in (0..bytes.len()).step_by(29).chain([bytes.len() - 1]) {
+                let mut rotten = files.clone();
+                rotten.get_mut(name).unwrap()[at] ^= 4;
+                assert!(matches!(again(&rotten), Err(Corruption::Hole { .. })), "{name} at {at}");
+            }
+            let mut missing = files.clone();
+            missing.remove(name);
+            // The oldest segment may hold nothing that the snapshot does not.
+            match again(&missing) {
+                Ok(found) => assert_eq!(found, whole, "{name} is missing"),
+                Err(error) => assert!(matches!(error, Corruption::Hole { .. }), "{name} is missing: {error}"),
+            }
+        }
+        // What was written behind the last sync may be torn.
+        let mut torn = files.clone();
+        let last = torn.keys().rfind(|name| name.starts_with("wal-")).unwrap().clone();
+        torn.get_mut(&last).unwrap().extend([9; 11]);
+        assert_eq!(again(&torn).unwrap(), Found { torn: 11, ..whole });
     }
 
     proptest! {
