@@ -25,7 +25,7 @@ pub fn after_faults(history: &History) -> EventPosition {
 
 /// Decides whether the reads invoked at or after `quiet` agree, key by key. `unknown` if there are fewer than two of some key.
 ///
-/// Knows what `read`, `write` and `cas` do; where a key is changed by other functions, its reads must agree, whatever they answer.
+/// Knows what `read` (also called `get`), `write` and `cas` do; where a key is changed by other functions, its reads must agree, whatever they answer.
 /// `initial` is what each key holds at first, beside nil.
 pub fn check(history: &History, initial: Option<&Value>, quiet: EventPosition) -> Verdict {
     let mut places: FxHashMap<Option<ValueId>, usize> = FxHashMap::default();
@@ -77,7 +77,7 @@ struct Object<'a> {
 
 impl<'a> Object<'a> {
     fn note(&mut self, operation: Operation<'a>, healed: EventPosition) {
-        if operation.function() == "read" {
+        if matches!(operation.function(), "read" | "get") {
             if operation.outcome() == Outcome::Ok && operation.invoked() >= healed {
                 self.reads.push(operation);
             }

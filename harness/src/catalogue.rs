@@ -9,7 +9,7 @@ use shakedown_results::directory::{self, Run, WriteError};
 use shakedown_results::{RunRecord, TraceLine, terminal};
 use shakedown_systems::RaftKv;
 use shakedown_systems::door::{Family, System, SystemInfo};
-use shakedown_workloads::{Invoke, Kv, Workload};
+use shakedown_workloads::{Append, Invoke, Kv, Set, Workload};
 
 use crate::judge;
 use crate::plan::{Plan, PlanError, nonsense};
@@ -19,7 +19,12 @@ use crate::simulation::stage::FieldValue;
 
 /// The systems, each with the workloads that it serves. A new one is a line here.
 pub fn pairings() -> Vec<Box<dyn Pairing>> {
-    vec![pair::<RaftKv, _>(Kv::default()), pair::<RaftKv, _>(Kv::register())]
+    vec![
+        pair::<RaftKv, _>(Kv::default()),
+        pair::<RaftKv, _>(Kv::register()),
+        pair::<RaftKv, _>(Append::default()),
+        pair::<RaftKv, _>(Set),
+    ]
 }
 
 /// A system and a workload that it serves.

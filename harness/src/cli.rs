@@ -109,7 +109,7 @@ struct RunArguments {
     /// One seed
     #[arg(long, conflicts_with = "seeds", value_name = "N")]
     seed: Option<u64>,
-    /// Seeds from A up to but not including B [default: 0..40; with --defect 0..200]
+    /// Seeds from A up to but not including B [default: 0..12; with --defect 0..200]
     #[arg(long, value_name = "A..B")]
     seeds: Option<String>,
     /// How many runs at once [default: as many as there are cores]

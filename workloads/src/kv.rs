@@ -142,6 +142,9 @@ impl Workload for Kv {
     }
 
     fn plan(&self, client: u32, clients: u32, operations: usize, chance: &mut impl Rng) -> Vec<Planned> {
+        // Every third client hardly does anything but read: it stays with a node that answers reads, even if nobody else does.
+        let reads = if client % 3 == 2 { 95 } else { 45 };
+        let writes = reads + (100 - reads) * 3 / 5;
         (0..operations)
             .map(|nth| {
                 let key = chance.random_range(0..self.keys);
@@ -150,8 +153,8 @@ impl Workload for Kv {
                 let drawn =
                     |chance: &mut _| self.values.map_or(fresh, |values| RngExt::random_range(chance, 0..values));
                 match (kind, self.values) {
-                    (0..50, _) => Planned::Read { key },
-                    (50..80, _) => Planned::Write { key, value: drawn(chance) },
+                    (kind, _) if kind < reads => Planned::Read { key },
+                    (kind, _) if kind < writes => Planned::Write { key, value: drawn(chance) },
                     (_, None) => Planned::CasLast { key, new: fresh },
                     (_, Some(_)) => Planned::Cas { key, expected: drawn(chance), new: drawn(chance) },
                 }

@@ -233,7 +233,7 @@ fn seeds(arguments: &RunArguments) -> Result<RangeInclusive<u64>, CliError> {
             if last - from > MOST_SEEDS { Err(bad(text)) } else { Ok(from..=last) }
         }
         (None, None) if arguments.what.defect.is_some() => Ok(0..=199),
-        (None, None) => Ok(0..=39),
+        (None, None) => Ok(0..=11),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shakedown_workloads::{Invoke, Kv, Outcome, kv};
+use shakedown_workloads::{Append, Invoke, Kv, Outcome, Set, append, kv, set};
 
 use crate::door::{self, Address, Socket};
 use crate::raft::{Index, NodeId};
@@ -197,25 +197,72 @@ impl RaftKvClient {
     }
 }
 
-impl Invoke<Kv> for RaftKvClient {
-    async fn invoke(&mut self, operation: &kv::Operation) -> Outcome<Option<i64>> {
-        let operation = match *operation {
-            kv::Operation::Read { key } => Operation::Read { key },
-            kv::Operation::Write { key, value } => Operation::Write { key, value: Value::Int(value) },
-            kv::Operation::Cas { key, expected, new } => {
-                Operation::Cas { key, expected: expected.map(Value::Int), new: Value::Int(new) }
-            }
-        };
-        match self.perform(operation).await {
-            Outcome::Ok(Some(Value::Int(value))) => Outcome::Ok(Some(value)),
-            Outcome::Ok(_) => Outcome::Ok(None),
-            Outcome::Fail(why) => Outcome::Fail(why),
-            Outcome::Info(why) => Outcome::Info(why),
-        }
-    }
-
-    async fn invoke_at(&mut self, node: &str, operation: &kv::Operation) -> Outcome<Option<i64>> {
-        self.settle_at(node);
-        self.invoke(operation).await
+/// The same outcome, of another value.
+fn map<A, B>(outcome: Outcome<A>, value: impl FnOnce(A) -> B) -> Outcome<B> {
+    match outcome {
+        Outcome::Ok(ok) => Outcome::Ok(value(ok)),
+        Outcome::Fail(why) => Outcome::Fail(why),
+        Outcome::Info(why) => Outcome::Info(why),
     }
 }
+
+/// What a list holds; nothing is an empty one.
+fn elements(value: Option<Value>) -> Vec<i64> {
+    match value {
+        Some(Value::List(elements)) => elements,
+        Some(Value::Int(_)) | None => Vec::new(),
+    }
+}
+
+/// A client serves a workload by way of the store's own operations.
+macro_rules! serves {
+    ($workload:ty, $operation:ty => $value:ty, $own:expr, $result:expr) => {
+        impl Invoke<$workload> for RaftKvClient {
+            async fn invoke(&mut self, operation: &$operation) -> Outcome<$value> {
+                let own: fn(&$operation) -> Operation = $own;
+                map(self.perform(own(operation)).await, $result)
+            }
+
+            async fn invoke_at(&mut self, node: &str, operation: &$operation) -> Outcome<$value> {
+                self.settle_at(node);
+                Invoke::<$workload>::invoke(self, operation).await
+            }
+        }
+    };
+}
+
+serves!(
+    Kv,
+    kv::Operation => Option<i64>,
+    |operation| match *operation {
+        kv::Operation::Read { key } => Operation::Read { key },
+        kv::Operation::Write { key, value } => Operation::Write { key, value: Value::Int(value) },
+        kv::Operation::Cas { key, expected, new } => {
+            Operation::Cas { key, expected: expected.map(Value::Int), new: Value::Int(new) }
+        }
+    },
+    |value| match value {
+        Some(Value::Int(value)) => Some(value),
+        Some(Value::List(_)) | None => None,
+    }
+);
+
+serves!(
+    Append,
+    append::Operation => Vec<i64>,
+    |operation| match *operation {
+        append::Operation::Get { key } => Operation::Read { key },
+        append::Operation::Append { key, piece } => Operation::Append { key, element: piece },
+    },
+    elements
+);
+
+serves!(
+    Set,
+    set::Operation => Vec<i64>,
+    |operation| match *operation {
+        set::Operation::Read => Operation::Read { key: 0 },
+        set::Operation::Add { element } => Operation::Append { key: 0, element },
+    },
+    elements
+);

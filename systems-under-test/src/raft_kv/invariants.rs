@@ -89,10 +89,9 @@ impl Invariant for LogMatching {
     }
 }
 
-/// What all modes promise that sync before they acknowledge: a client is answered when an entry is applied, and what was applied once is
-/// in every later leader's log, and nothing else in its place.
-pub const WRITES_KEPT: Rule =
-    Rule { name: "writes-kept", summary: "what was acknowledged is never lost, nor replaced by something else" };
+// A client is answered when an entry is applied: that what was applied once is in every later leader's log, and nothing else in its place, is
+// what all modes promise that sync before they acknowledge.
+pub use shakedown_workloads::set::WRITES_KEPT;
 
 /// **Leader completeness:** a leader's log holds all that was committed in earlier terms. A leader whose votes were so late that a newer one
 /// led before it is passed over: what that one committed, it need not have.
