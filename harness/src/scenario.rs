@@ -172,8 +172,8 @@ impl Scenario {
             let is_offered = FaultKind::group(kind) != Some(Group::Cluster) || mode.operator.contains(kind);
             FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind) && is_offered
         };
-        let is_excluded = |kind: &&str| mode.excludes.contains(kind);
-        let wants_only_excluded = wanted.iter().all(|kind| is_excluded(&kind));
+        let is_excluded = |kind: &str| mode.excludes.contains(&kind);
+        let wants_only_excluded = wanted.iter().all(|kind| is_excluded(kind));
         let possible: Vec<&str> = wanted
             .iter()
             .copied()
@@ -418,6 +418,46 @@ mod tests {
                 assert!(plan.faults.iter().all(|fault| !never.contains(&fault.fault.name())), "{nodes} nodes");
             }
         }
+    }
+
+    #[test]
+    fn what_a_mode_excludes_is_drawn_only_for_who_asks_for_it_and_every_name_is_one() {
+        let system = SystemInfo::of_family::<RaftKv>();
+        let plan = |mode: &str, faults: Option<Vec<&'static str>>, seed| {
+            let scenario = Scenario { faults, ..Scenario::new("raft-kv", mode) };
+            scenario.plan(&shakedown_workloads::Kv::default(), seed, &system)
+        };
+        for mode in &system.modes {
+            let named = mode.excludes.iter().chain(mode.endures).chain(mode.never_meets);
+            for name in named {
+                assert!(FaultKind::group(name).is_some(), "{} names {name}, which is no fault", mode.name);
+            }
+            for seed in 0..40 {
+                let faults = plan(&mode.name, None, seed).faults;
+                assert!(faults.iter().all(|fault| !mode.excludes.contains(&fault.fault.name())), "{}", mode.name);
+            }
+        }
+        let asked = plan("lazy-sync", Some(vec!["power-loss"]), 1).faults;
+        assert!(!asked.is_empty() && asked.iter().all(|fault| fault.fault.name() == "power-loss"));
+    }
+
+    #[test]
+    fn where_disks_are_damaged_no_more_than_a_minority_is_and_nobody_is_taken_out() {
+        let system = SystemInfo::of_family::<RaftKv>();
+        let (mut damaged, mut changed) = (0, 0);
+        for seed in 0..300 {
+            let scenario = Scenario::new("raft-kv", "log");
+            let plan = scenario.plan(&shakedown_workloads::Kv::default(), seed, &system);
+            let of = |is: fn(&str) -> bool| plan.faults.iter().filter(move |fault| is(fault.fault.name()));
+            let mut nodes: Vec<&String> = of(is_damaging).flat_map(|fault| fault.fault.groups()).flatten().collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            assert!(nodes.len() <= (plan.nodes.len() - 1) / 2, "{nodes:?} of {}", plan.nodes.len());
+            assert!(nodes.is_empty() || of(changes_members).count() == 0);
+            damaged += usize::from(!nodes.is_empty());
+            changed += usize::from(of(changes_members).count() > 0);
+        }
+        assert!(damaged > 20 && changed > 15, "{damaged} and {changed} of 300");
     }
 
     #[test]

@@ -65,7 +65,12 @@ fn items(what: What) -> Vec<Item> {
             .flat_map(|system| {
                 system.modes.iter().map(move |mode| {
                     let claims: Vec<&str> = mode.claims.iter().map(|claim| claim.name()).collect();
-                    let summary = format!("{} (claims {})", mode.summary, claims.join(", "));
+                    let mut unless = mode.excludes.join(", ");
+                    if let Some(bound) = mode.drift_bound {
+                        unless = format!("{unless}, clock-drift beyond {:.0} %", bound * 100.0);
+                    }
+                    let unless = if unless.is_empty() { unless } else { format!("; nothing under {unless}") };
+                    let summary = format!("{} (claims {}{unless})", mode.summary, claims.join(", "));
                     item("modes", &format!("{} {}", system.name, mode.name), &summary)
                 })
             })

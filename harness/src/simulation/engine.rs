@@ -266,9 +266,9 @@ impl Turmoil {
     }
 }
 
-/// The time since the simulation began.
+/// The time since the simulation began. Between two steps, when nobody runs, that of the step: then clocks are set.
 pub fn elapsed() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
+    turmoil::sim_elapsed().unwrap_or_else(|| Duration::from_nanos(stage::now()))
 }
 
 /// What stands behind the context of a node or client.

@@ -139,11 +139,11 @@ impl Invariant for LeaderCompleteness {
                     None => _ = self.logs.insert(node.to_owned(), (index, vec![chain])),
                 }
             }
-            ("snapshot-installed", Some(index), Some(chain)) => {
-                // What follows the snapshot may stay.
-                if self.logs.get(node).is_none_or(|(first, log)| *first + log.len() as u64 <= index) {
-                    self.logs.insert(node.to_owned(), (index, vec![chain]));
-                }
+            // What follows the snapshot may stay.
+            ("snapshot-installed", Some(index), Some(chain))
+                if self.logs.get(node).is_none_or(|(first, log)| *first + log.len() as u64 <= index) =>
+            {
+                self.logs.insert(node.to_owned(), (index, vec![chain]));
             }
             ("log-truncated", ..) => self.cut(node, seen.number("from").unwrap_or(1) - 1),
             ("recovered-from-disk", ..) => self.cut(node, seen.number("entries").unwrap_or(0)),
