@@ -30,7 +30,8 @@ fn runs(criterion: &mut Criterion) {
     let workload = Kv::default();
     let plans: Vec<_> = (0..SEEDS).map(|seed| scenario.plan(&workload, seed, kv.system())).collect();
     let run = |seed: u64| {
-        runner::run(&plans[seed as usize], &workload, RaftKv::new(Settings::reading(Reads::Log), None)).expect("it makes sense")
+        runner::run(&plans[seed as usize], &workload, RaftKv::new(Settings::reading(Reads::Log), None))
+            .expect("it makes sense")
     };
     let (mut steps, mut messages) = (0, 0);
     for seed in 0..SEEDS {

@@ -302,8 +302,8 @@ impl<C: Command> Raft<C> {
             role: Role::Follower { leader: None },
             commit,
             election: Duration::ZERO,
-            // Before it began, it may have promised a leader not to vote for a while.
-            leader_heard: begun.then_some(time.now),
+            // Before it began, it may have promised a leader not to vote for a while: leases rely on that (thesis §6.4.1).
+            leader_heard: (begun && lease).then_some(time.now),
             is_joining,
             incoming: None,
             forwarded: BTreeSet::new(),
@@ -588,13 +588,16 @@ mod tests {
 
     #[test]
     fn a_node_with_an_empty_disk_takes_no_part_until_it_is_let_in() {
-        let start = Start { is_joining: true, state: HardState { life: 77, ..HardState::default() }, ..start(0, 0, &[]) };
+        let start =
+            Start { is_joining: true, state: HardState { life: 77, ..HardState::default() }, ..start(0, 0, &[]) };
         let mut raft = Raft::new(start, Time::default());
         assert_eq!(say(&mut raft, 1, 5, Body::RequestVote { last_index: 9, last_term: 4, transfer: false }), []);
         assert_eq!(say(&mut raft, 1, 5, append((0, 0), &[1], 0)), []);
         let mut out = Vec::new();
         raft.tick(at(NOW), &mut out);
-        assert!(out.iter().all(|output| matches!(output, Output::Send(_, Message { body: Body::Join { life: 77 }, .. }))));
+        assert!(
+            out.iter().all(|output| matches!(output, Output::Send(_, Message { body: Body::Join { life: 77 }, .. })))
+        );
         assert_eq!(out.len(), 2);
         let let_in = Body::Append {
             previous_index: 0,

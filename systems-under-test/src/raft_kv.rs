@@ -99,7 +99,8 @@ impl Family for RaftKv {
     type Bug = Bug;
 
     const NAME: &'static str = "raft-kv";
-    const SUMMARY: &'static str = "a replicated key-value store over Raft, with sessions, snapshots, and members that change";
+    const SUMMARY: &'static str =
+        "a replicated key-value store over Raft, with sessions, snapshots, and members that change";
 
     const MODES: &'static [Mode<Settings>] = &[
         Mode {

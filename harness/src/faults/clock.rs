@@ -5,7 +5,7 @@ use super::*;
 
 /// A number of milliseconds, ahead or behind.
 fn skew(draw: &mut Draw<'_>) -> i64 {
-    let size = draw.one_of_ms(&[50, 200, 500, 1_500]) as i64;
+    let size = draw.one_of_ms(&[50, 200, 500, 1_500, 5_000]) as i64;
     if draw.chance.random_bool(0.5) { size } else { -size }
 }
 

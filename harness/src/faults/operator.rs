@@ -58,7 +58,8 @@ pub struct Remove {
 
 impl Family for Remove {
     const NAME: &'static str = "remove";
-    const SUMMARY: &'static str = "an operator takes a node out of the cluster, and lets it in again when the fault ends";
+    const SUMMARY: &'static str =
+        "an operator takes a node out of the cluster, and lets it in again when the fault ends";
     const GROUP: Group = Group::Cluster;
     const LEAST_NODES: usize = 2;
 

@@ -41,7 +41,9 @@ fn quiet(pairing: &dyn Pairing, mode: &str, nodes: u32) -> Plan {
 fn fault(id: u32, kind: &str, nodes: &[String], roles: &[&str], at_ms: u64, lasts_ms: u64) -> Fault {
     let mut chance = Xoshiro256PlusPlus::seed_from_u64(u64::from(id) * 100 + kind.len() as u64);
     let lasts_ms = if FaultKind::is_instant(kind) { 0 } else { lasts_ms };
-    let fault = FaultKind::draw(kind, Draw { nodes, frail: &nodes[..1], roles, drift_bound: None, chance: &mut chance }).expect("it is listed");
+    let fault =
+        FaultKind::draw(kind, Draw { nodes, frail: &nodes[..1], roles, drift_bound: None, chance: &mut chance })
+            .expect("it is listed");
     Fault { id, seed: u64::from(id) + 7, begins: Moment::At { at_ms }, lasts_ms, fault }
 }
 
@@ -156,7 +158,8 @@ impl System for Diary {
     fn operate(&self, client: Client, command: Command) -> impl Future<Output = Result<(), Failure>> + 'static {
         async move {
             let socket = client.bind(0)?;
-            let host = client.cluster.iter().find(|node| ***node == *command.nodes[0]).ok_or("there is no such node")?;
+            let host =
+                client.cluster.iter().find(|node| ***node == *command.nodes[0]).ok_or("there is no such node")?;
             let read = serde_json::to_vec(&Operation::Read { key: 0 })?;
             socket.send(&Address { host: host.clone(), port: 7000 }, &read);
             socket.receive().await;

@@ -80,9 +80,8 @@ impl Configuration {
 
     /// Whether these are a majority of the voters; of both sets of voters, while there are two.
     pub fn is_quorum(&self, node: impl Fn(NodeId) -> bool) -> bool {
-        let majority = |set: &BTreeSet<NodeId>| {
-            set.is_empty() || set.iter().filter(|voter| node(**voter)).count() > set.len() / 2
-        };
+        let majority =
+            |set: &BTreeSet<NodeId>| set.is_empty() || set.iter().filter(|voter| node(**voter)).count() > set.len() / 2;
         majority(&self.voters) && majority(&self.outgoing)
     }
 
@@ -193,7 +192,11 @@ impl<C: Command> Raft<C> {
 
     fn append_configuration(&mut self, next: Configuration, out: &mut Vec<Output<C>>) {
         let index = self.append(Payload::Configuration(next), out);
-        let event = if self.configuration().is_joint() { Event::JointConfiguration(index) } else { Event::Configuration(index) };
+        let event = if self.configuration().is_joint() {
+            Event::JointConfiguration(index)
+        } else {
+            Event::Configuration(index)
+        };
         out.push(Output::Tell(self.state.term, event));
         self.follow_configuration();
     }

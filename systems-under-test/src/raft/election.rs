@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Body, Bug, Command, ELECTION_TIMEOUT, Event, HEARTBEAT, Index, NodeId, Output, Payload, Raft, Reads, Role, Term};
+use super::{
+    Body, Bug, Command, ELECTION_TIMEOUT, Event, HEARTBEAT, Index, NodeId, Output, Payload, Raft, Reads, Role, Term,
+};
 
 impl<C: Command> Raft<C> {
     /// Asks whether a majority would vote for it. A node that is cut off asks in vain, and disturbs nobody: neither its term nor

@@ -231,7 +231,9 @@ mod tests {
 
     #[test]
     fn thesis_6_4_a_read_waits_for_a_round_that_began_after_it_came() {
-        for (bug, at_once) in [(None, false), (Some(Bug::StaleRoundConfirms), true), (Some(Bug::ReadWithoutQuorum), true)] {
+        for (bug, at_once) in
+            [(None, false), (Some(Bug::StaleRoundConfirms), true), (Some(Bug::ReadWithoutQuorum), true)]
+        {
             let mut raft = leader(false, bug);
             raft.read(7, &mut Vec::new());
             assert_eq!(!decided(&mut raft).is_empty(), at_once, "{bug:?}");

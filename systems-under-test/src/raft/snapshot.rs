@@ -187,7 +187,9 @@ mod tests {
         say(&mut raft, 1, 5, matched(101, 0));
         raft.compact(100, vec![7; 2 * PIECE + 1], &mut Vec::new());
         let out = say(&mut raft, 2, 5, Body::Conflict { term: None, first: 3, round: 0, life: 0 });
-        let Some(first @ Body::InstallSnapshot { offset: 0, last: false, .. }) = answer(&out) else { panic!("{out:?}") };
+        let Some(first @ Body::InstallSnapshot { offset: 0, last: false, .. }) = answer(&out) else {
+            panic!("{out:?}")
+        };
         let mut follower = node(2, 5, &[4, 4], None);
         let mut piece = first.clone();
         for _ in 0..2 {

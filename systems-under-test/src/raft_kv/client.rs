@@ -70,7 +70,8 @@ impl RaftKvClient {
             }
             self.sequence += 1;
             let session = self.session.unwrap_or_else(|| self.own_number());
-            let request = Request { session, sequence: self.sequence, operation: operation.clone(), at_least: self.seen };
+            let request =
+                Request { session, sequence: self.sequence, operation: operation.clone(), at_least: self.seen };
             let local = is_read && self.reads_at_home();
             match self.ask(&request, local, until).await {
                 Asked::Answered(Answer::Done(value), _) => return Outcome::Ok(value),

@@ -192,7 +192,8 @@ impl Invariant for StateMachineSafety {
     }
 
     fn observe(&mut self, seen: &dyn Observation) -> Result<(), Violation> {
-        if let ("log-truncated", Some(from), Some(commit)) = (seen.event(), seen.number("from"), seen.number("commit")) {
+        if let ("log-truncated", Some(from), Some(commit)) = (seen.event(), seen.number("from"), seen.number("commit"))
+        {
             if from > commit {
                 return Ok(());
             }

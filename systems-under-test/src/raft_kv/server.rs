@@ -77,7 +77,13 @@ pub struct Server {
 
 impl Server {
     /// A node that begins with what it found on its disk.
-    pub fn new(start: Start<Command>, settings: Settings, bug: Option<Bug>, time: Time, out: &mut Vec<Output>) -> Server {
+    pub fn new(
+        start: Start<Command>,
+        settings: Settings,
+        bug: Option<Bug>,
+        time: Time,
+        out: &mut Vec<Output>,
+    ) -> Server {
         let me = start.me;
         let mut server = Server {
             raft: Raft::new(start, time),
@@ -241,7 +247,9 @@ impl Server {
     fn apply(&mut self, time: Time, out: &mut Vec<Output>) {
         while self.applied < self.raft.commit() {
             let index = self.applied + 1;
-            let (Some(entry), Some(chain)) = (self.raft.log().get(index), self.raft.log().chain_at(index)) else { break };
+            let (Some(entry), Some(chain)) = (self.raft.log().get(index), self.raft.log().chain_at(index)) else {
+                break;
+            };
             let term = entry.term;
             let applied = match &entry.payload {
                 Payload::Command(command) => self.machine.apply(index, command, time.wall.as_millis() as u64),
