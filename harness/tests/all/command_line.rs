@@ -178,10 +178,11 @@ fn machines_get_a_line_a_run_and_a_summary_whatever_the_number_of_jobs() {
             .collect()
     };
     let one = lines("1");
-    assert_eq!(one.len(), 9);
-    assert!(one[..8].iter().all(|line| line["schema"] == "shakedown/run/1" && line["verdict"] == "valid"));
-    assert_eq!(one[8]["schema"], "shakedown/summary/1");
-    assert_eq!(one[8]["runs"], 8);
+    // Four seeds of four workloads.
+    assert_eq!(one.len(), 17);
+    assert!(one[..16].iter().all(|line| line["schema"] == "shakedown/run/1" && line["verdict"] == "valid"));
+    assert_eq!(one[16]["schema"], "shakedown/summary/1");
+    assert_eq!(one[16]["runs"], 16);
     assert_eq!(strip(one), strip(lines("3")));
 }
 

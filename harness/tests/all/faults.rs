@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use shakedown::catalogue::{JudgedRun, Pairing, pair_of, pairings};
-use shakedown::faults::{Draw, FaultKind};
+use shakedown::faults::{ClockDrift, ClockFreeze, ClockJump, Draw, FaultKind};
 use shakedown::kv::Operation;
 use shakedown::plan::{Fault, Moment, Plan};
 use shakedown::prelude::*;
@@ -223,5 +223,73 @@ fn streams_stall_and_lose_nothing_and_a_process_that_stands_still_hears_all_at_o
         let judged = run(&*store, plan.clone(), vec![fault(0, kind, &plan.nodes, &[], 400, 300)]);
         assert_eq!(judged.record.verdict, VerdictWord::Valid, "{kind}: {:?}", judged.record.anomalies.first());
         assert!(judged.record.applied_faults[0].was_felt(), "{kind}: {:?}", judged.record.applied_faults);
+    }
+}
+
+/// A node that says every ten milliseconds what its clock shows.
+struct Watch;
+
+struct Idle;
+
+impl System for Watch {
+    type Client = Idle;
+
+    #[expect(clippy::manual_async_fn, reason = "an async function would borrow the system")]
+    fn node(&self, node: Node) -> impl Future<Output = Result<(), Failure>> + 'static {
+        async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let (shown, run) = (node.clock.now().as_millis() as u64, node.clock.monotonic().as_millis() as u64);
+                tracing::info!(event = "clock", shown, run);
+            }
+        }
+    }
+
+    fn client(&self, _: Client) -> Idle {
+        Idle
+    }
+}
+
+impl Invoke<Kv> for Idle {
+    async fn invoke(&mut self, _: &Operation) -> Outcome<Option<i64>> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Outcome::Ok(None)
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_right_before_wrong_from_then_on_and_never_runs_back() {
+    let watch = pair_of(Watch, &[], Kv::default());
+    let plan = quiet(&*watch, "only", 1);
+    let node = || plan.nodes.clone();
+    // The fault; how wrong the clock is at its end, and afterwards; and the time that nobody sets, in milliseconds.
+    let rows = [
+        (FaultKind::ClockDrift(ClockDrift { nodes: node(), rate: 0.5 }), -200, -200, -200),
+        (FaultKind::ClockDrift(ClockDrift { nodes: node(), rate: 2.0 }), 400, 400, 400),
+        (FaultKind::ClockFreeze(ClockFreeze { nodes: node() }), -400, 0, -400),
+        (FaultKind::ClockJump(ClockJump { nodes: node(), by_ms: 1_500 }), 1_500, 0, 0),
+        (FaultKind::ClockJump(ClockJump { nodes: node(), by_ms: -200 }), -200, 0, 0),
+    ];
+    for (kind, at_the_end, afterwards, of_run) in rows {
+        let fault = Fault { id: 0, seed: 1, begins: Moment::At { at_ms: 500 }, lasts_ms: 400, fault: kind };
+        let judged = run(&*watch, plan.clone(), vec![fault.clone()]);
+        let mut before = 0;
+        for said in judged.execution.trace.iter().filter(|said| said.event == "clock") {
+            let time = (said.time / 1_000_000) as i64;
+            let field = |name| said.number(name).expect("it says so") as i64;
+            let (shown, ran) = (field("shown") - time, field("run") - time);
+            assert!(field("run") >= before, "{fault:?}: it ran back at {time} ms");
+            before = field("run");
+            let near = |found: i64, expected: i64| (found - expected).abs() <= 12;
+            match time {
+                ..500 => assert!(near(shown, 0) && near(ran, 0), "{fault:?}: {shown} and {ran} at {time} ms"),
+                886..900 => assert!(near(shown, at_the_end), "{fault:?}: {shown} at {time} ms"),
+                905.. => {
+                    assert!(near(shown, afterwards) && near(ran, of_run), "{fault:?}: {shown} and {ran} at {time} ms")
+                }
+                _ => {}
+            }
+        }
+        assert!(before > 900, "{fault:?}");
     }
 }

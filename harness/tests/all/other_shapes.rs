@@ -217,7 +217,7 @@ fn two_nodes_without_a_leader_hold_what_they_claim_of_transactions() {
     let shards = |forgets_last| {
         let test =
             test(Shards { forgets_last }).nodes(2).workload(Lists).out(out.path()).faults(&["kill", "loss", "one-way"]);
-        test.claim(StrictSerializable).claim(ONLY_GROWS).time(Duration::from_secs(2)).operations(40)
+        test.claim(StrictSerializable).claim(ONLY_GROWS).time(Duration::from_secs(2)).operations(100)
     };
     let summary = shards(false).seeds(0..12).verify_determinism().check().expect("it holds");
     assert!(summary.runs.iter().all(|run| run.figures["transactions"] > 100 && run.recovered));

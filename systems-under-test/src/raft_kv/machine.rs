@@ -82,12 +82,16 @@ impl Machine {
                 return Applied { answer: Some(Answer::NoSession), expired, defect_bit, ..Applied::default() };
             };
             known.active = clock;
-            if known.sequence >= *sequence {
+            // A read may be repeated as it is: its answer, which can be long, need not be kept.
+            if known.sequence >= *sequence && !matches!(operation, Operation::Read { .. }) {
                 let answer = (known.sequence == *sequence).then(|| known.answer.clone());
                 return Applied { answer, change: None, repeated: true, expired, defect_bit };
             }
         }
         let (answer, change) = self.perform(operation);
+        if let Operation::Read { .. } = operation {
+            return Applied { answer: Some(answer), change: None, repeated: false, expired, defect_bit };
+        }
         if let Some(known) = self.state.sessions.get_mut(session) {
             defect_bit |= self.bug == Some(Bug::NoClientSessions) && known.sequence >= *sequence;
             (known.sequence, known.answer) = (*sequence, answer.clone());
@@ -193,6 +197,17 @@ mod tests {
         let retried = machine.apply(12, &write(7, 1, 10), 0);
         assert_eq!(retried, Applied { answer: Some(Answer::Done(None)), repeated: true, ..Applied::default() });
         assert_eq!(machine.read(1), Some(&Value::Int(20)));
+    }
+
+    #[test]
+    fn a_retried_read_reads_again_and_keeps_nothing() {
+        let mut machine = machine(None);
+        let read = command(7, 1, 0, Operation::Read { key: 1 });
+        let before = machine.encode().len();
+        assert_eq!(machine.apply(10, &read, 0).answer, Some(Answer::Done(None)));
+        assert_eq!(machine.encode().len(), before);
+        machine.apply(11, &write(8, 1, 20), 0);
+        assert_eq!(machine.apply(12, &read, 0).answer, Some(Answer::Done(Some(Value::Int(20)))));
     }
 
     #[test]
