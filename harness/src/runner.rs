@@ -256,10 +256,10 @@ impl<E: Engine> Run<'_, E> {
         // Operations that were under way get to their end first.
         self.shared.phase.set(Phase::Recovery);
         let until = self.step + *recovery_ms;
-        while !self.broken && self.step < until && !self.has_recovered() {
+        while !self.broken && self.step < until && !self.has_recovered(healed) {
             self.advance();
         }
-        if self.has_recovered() {
+        if self.has_recovered(healed) {
             phases.recovered = Some(self.step * MILLISECOND);
             self.shared.enter(Phase::Quiet);
             let until = self.step + *quiet_ms;
@@ -285,9 +285,10 @@ impl<E: Engine> Run<'_, E> {
         self.finish(phases, quiet)
     }
 
-    /// Every client has had an answer, and operators have done what they were asked for.
-    fn has_recovered(&self) -> bool {
-        self.shared.done.get() >= 2 * self.clients && !self.shared.is_operating()
+    /// Every client has had an answer; and where all nodes are healed, operators have done what they were asked for.
+    fn has_recovered(&self, healed: &[String]) -> bool {
+        let waits = healed.len() == self.nodes.len() && self.shared.is_operating();
+        self.shared.done.get() >= 2 * self.clients && !waits
     }
 
     /// A millisecond of the run.
