@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shakedown_checkers::{ModelName, Subject, Value};
 
+use crate::workload::{fresh, fresh_for_probe, last_looks};
 use crate::{Check, Invocation, Look, Workload};
 
 /// Clients read strings under a few keys and append to them; no piece is appended twice.
@@ -78,24 +79,20 @@ impl Workload for Append {
         (0..operations)
             .map(|nth| {
                 let key = chance.random_range(0..self.keys);
-                let piece = nth as i64 * i64::from(clients) + i64::from(client) + 1;
+                let piece = fresh(client, clients, nth);
                 if chance.random_bool(0.5) { Operation::Get { key } } else { Operation::Append { key, piece } }
             })
             .collect()
     }
 
     fn probe(&self, client: u32, attempt: u32) -> Vec<Operation> {
-        // Far from the pieces of plans, which count from 1.
-        let piece = (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client);
-        vec![Operation::Append { key: client % self.keys, piece }]
+        vec![Operation::Append { key: client % self.keys, piece: fresh_for_probe(client, attempt) }]
     }
 
     /// All clients together read every key at every node.
     fn last_look(&self, client: u32, clients: u32, nodes: &[String]) -> Vec<Look<Operation>> {
-        let takers = (clients as usize).min(nodes.len()).max(1);
-        let mine = nodes.iter().skip(client as usize % takers).step_by(takers);
         let look = |key, node: &String| Look { operation: Operation::Get { key }, at: Some(node.clone()) };
-        mine.flat_map(|node| (0..self.keys).map(move |key| look(key, node))).collect()
+        last_looks(client, clients, nodes).flat_map(|node| (0..self.keys).map(move |key| look(key, node))).collect()
     }
 
     fn resolve(planned: &Operation, (): &()) -> Operation {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shakedown_checkers::{ModelName, Subject, Value};
 
+use crate::workload::{fresh, fresh_for_probe, last_looks};
 use crate::{Check, Invocation, Look, Outcome, Workload};
 
 /// Clients read, write and compare-and-set integers under a few keys.
@@ -149,7 +150,7 @@ impl Workload for Kv {
             .map(|nth| {
                 let key = chance.random_range(0..self.keys);
                 let kind = chance.random_range(0..100);
-                let fresh = nth as i64 * i64::from(clients) + i64::from(client) + 1;
+                let fresh = fresh(client, clients, nth);
                 let drawn =
                     |chance: &mut _| self.values.map_or(fresh, |values| RngExt::random_range(chance, 0..values));
                 match (kind, self.values) {
@@ -163,16 +164,14 @@ impl Workload for Kv {
     }
 
     fn probe(&self, client: u32, attempt: u32) -> Vec<Planned> {
-        // Far from the values of plans, which count from 1.
-        let fresh = (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client);
+        let fresh = fresh_for_probe(client, attempt);
         let value = self.values.map_or(fresh, |values| fresh % values);
         vec![Planned::Write { key: client % self.keys, value }]
     }
 
     /// Each client reads every key, and all together at every node.
     fn last_look(&self, client: u32, clients: u32, nodes: &[String]) -> Vec<Look<Planned>> {
-        let takers = (clients as usize).min(nodes.len()).max(1);
-        let mine = nodes.iter().skip(client as usize % takers).step_by(takers);
+        let mine = last_looks(client, clients, nodes);
         let look = |key, node: &String| Look { operation: Planned::Read { key }, at: Some(node.clone()) };
         mine.flat_map(|node| (0..self.keys).map(move |key| look(key, node))).collect()
     }

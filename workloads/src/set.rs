@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use shakedown_checkers::invariants::{Invariant, Options};
 use shakedown_checkers::{ModelName, Rule, Subject, Value};
 
+use crate::workload::{fresh, fresh_for_probe, last_looks};
 use crate::{Check, Invocation, Look, Workload};
 
 /// What every system promises that keeps what it has acknowledged.
@@ -46,22 +47,21 @@ impl Workload for Set {
     fn plan(&self, client: u32, clients: u32, operations: usize, chance: &mut impl Rng) -> Vec<Operation> {
         (0..operations)
             .map(|nth| match chance.random_bool(0.9) {
-                true => Operation::Add { element: nth as i64 * i64::from(clients) + i64::from(client) + 1 },
+                true => Operation::Add { element: fresh(client, clients, nth) },
                 false => Operation::Read,
             })
             .collect()
     }
 
     fn probe(&self, client: u32, attempt: u32) -> Vec<Operation> {
-        // Far from the elements of plans, which count from 1.
-        vec![Operation::Add { element: (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client) }]
+        vec![Operation::Add { element: fresh_for_probe(client, attempt) }]
     }
 
     /// All clients together read the set at every node.
     fn last_look(&self, client: u32, clients: u32, nodes: &[String]) -> Vec<Look<Operation>> {
-        let takers = (clients as usize).min(nodes.len()).max(1);
-        let mine = nodes.iter().skip(client as usize % takers).step_by(takers);
-        mine.map(|node| Look { operation: Operation::Read, at: Some(node.clone()) }).collect()
+        last_looks(client, clients, nodes)
+            .map(|node| Look { operation: Operation::Read, at: Some(node.clone()) })
+            .collect()
     }
 
     fn resolve(planned: &Operation, (): &()) -> Operation {

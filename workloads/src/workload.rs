@@ -160,6 +160,22 @@ pub trait Workload: Clone + Send + Sync + 'static {
     }
 }
 
+/// A number that nobody else has: the `nth` one of a client of several. They count from 1.
+pub(crate) fn fresh(client: u32, clients: u32, nth: usize) -> i64 {
+    nth as i64 * i64::from(clients) + i64::from(client) + 1
+}
+
+/// The same for a probe: far from what plans use.
+pub(crate) fn fresh_for_probe(client: u32, attempt: u32) -> i64 {
+    (i64::from(attempt) + 1) * 1_000_000_000 + i64::from(client)
+}
+
+/// The nodes at which one client of several takes its last look: together they look at all.
+pub(crate) fn last_looks(client: u32, clients: u32, nodes: &[String]) -> impl Iterator<Item = &String> {
+    let takers = (clients as usize).min(nodes.len()).max(1);
+    nodes.iter().skip(client as usize % takers).step_by(takers)
+}
+
 /// A client that serves a workload: the one thing a system must offer for it.
 ///
 /// ```
