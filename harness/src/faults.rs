@@ -322,8 +322,7 @@ impl Draw<'_> {
     /// Fewer than half of the nodes: what they go through, the others can make up for.
     fn minority(&mut self) -> Vec<String> {
         let mut nodes = self.shuffled();
-        let most = (nodes.len().saturating_sub(1) / 2).max(1);
-        nodes.truncate(self.chance.random_range(1..=most));
+        nodes.truncate(self.chance.random_range(1..=largest_minority(self.nodes)));
         nodes
     }
 
@@ -338,6 +337,11 @@ impl Draw<'_> {
         };
         shuffled[..some].to_vec()
     }
+}
+
+/// How many nodes are fewer than half of these; at least one.
+pub fn largest_minority(nodes: &[String]) -> usize {
+    (nodes.len().saturating_sub(1) / 2).max(1)
 }
 
 /// One of the names that a system gives; of a single one nothing is drawn.

@@ -9,7 +9,7 @@ use shakedown_systems::door::{ModeInfo, Recovery, SystemInfo};
 use shakedown_workloads::Workload;
 
 use crate::chance::Seed;
-use crate::faults::{Draw, Group, Kill, OneWay, Partition, one_of};
+use crate::faults::{Draw, Group, Kill, OneWay, Partition, largest_minority, one_of};
 use crate::plan::{ClientPlan, Fault, FaultKind, LASTING_MS, Moment, PLAN_SCHEMA, Plan, Step};
 
 /// What is wanted of a run, apart from its seed.
@@ -317,11 +317,10 @@ fn changes_members(kind: &str) -> bool {
 
 /// The nodes whose disks may be damaged: fewer than half, if there are as many as that.
 fn frail(nodes: &[String], chance: &mut Xoshiro256PlusPlus) -> Vec<String> {
-    let most = (nodes.len().saturating_sub(1) / 2).max(1);
-    let mut nodes = nodes.to_vec();
-    nodes.shuffle(chance);
-    nodes.truncate(most);
-    nodes
+    let mut frail = nodes.to_vec();
+    frail.shuffle(chance);
+    frail.truncate(largest_minority(nodes));
+    frail
 }
 
 /// How often each group is drawn from.

@@ -11,6 +11,7 @@
 //!   transfer       a leader hands over (thesis §3.10)
 //!   reads          reads that do not go through the log, by rounds or by a lease (thesis §6.4)
 //!   log, message   what is kept, and what is said
+//!   output, bug    what a step asks for and tells; what can be planted
 //! ```
 //!
 //! After Ongaro & Ousterhout, "In search of an understandable consensus algorithm" (2014), whose figure 2 the rules come from, and
@@ -25,76 +26,29 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::Serialize;
 
+mod bug;
 mod configuration;
 mod election;
 mod log;
 mod message;
+mod output;
 mod progress;
 mod reads;
 mod replication;
 mod snapshot;
 mod transfer;
 
+pub use bug::Bug;
 pub use configuration::{Change, Configuration, Refusal};
 pub use log::{Log, Place};
 pub use message::{Body, Entry, Index, Life, Message, NodeId, Payload, Snapshot, SnapshotHead, Term};
+pub use output::{Event, Output};
 pub use reads::DRIFT_BOUND;
 
 use progress::Progress;
 use reads::Reads;
 use snapshot::Incoming;
 use transfer::Transfer;
-
-/// A bug that can be planted in consensus. One flag, one branch each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
-    /// A vote is given without asking whose log is newer.
-    VoteIgnoresLog,
-    /// Whose log is newer is told by its length alone.
-    LastIndexOnly,
-    /// A candidate counts replies, not voters.
-    VotesCountedTwice,
-    /// The vote is kept in memory only.
-    VoteNotPersisted,
-    /// Who steps back within a term forgets whom it voted for.
-    VoteClearedOnStepDown,
-    /// Neither a pre-vote nor its answer lifts a lower term.
-    PrevoteTermStuck,
-    /// A follower commits up to the end of its log instead of what was verified.
-    CommitPastVerified,
-    /// An append cuts off all that comes behind it, matching or not.
-    AppendTruncatesAlways,
-    /// A heartbeat is answered with the end of the log, verified or not.
-    MatchFromHeartbeat,
-    /// Entries of older terms are committed by counting copies.
-    CommitOlderTerm,
-    /// A snapshot that comes late drops what is newer.
-    SnapshotCutsTail,
-    /// A log that conflicts with a snapshot is kept behind it.
-    SnapshotKeepsConflict,
-    /// A change of members begins before the leader has committed in its term.
-    ChangeBeforeNoop,
-    /// A configuration that is cut off the log stays in force.
-    ConfigSurvivesTruncation,
-    /// A leader that is no member any more counts its own copy.
-    RemovedLeaderCountsItself,
-    /// A node does not vote as long as it has not heard that it may.
-    LearnerRefusesVote,
-    /// A read index is served without confirming leadership.
-    ReadWithoutQuorum,
-    /// A read index is served before the leader has committed in its own term.
-    ReadBeforeOwnCommit,
-    /// The answers to an earlier round confirm a later read.
-    StaleRoundConfirms,
-    /// A lease begins when the answers arrive.
-    LeaseFromAck,
-    /// A lease is measured by a clock that can be set.
-    LeaseOnWallClock,
-    /// A lease is measured in ticks of the leader's own timer.
-    LeaseCountsTicks,
-    /// A leader that hands over keeps its lease.
-    LeaseSurvivesTransfer,
-}
 
 /// The least time without a leader after which a follower stands for election; the most is twice that.
 pub const ELECTION_TIMEOUT: Duration = Duration::from_millis(150);
@@ -149,74 +103,6 @@ pub struct Start<C> {
     pub bug: Option<Bug>,
     /// Where its chance begins.
     pub seed: u64,
-}
-
-/// What a step asks the driver to do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output<C> {
-    /// Write term, vote and life.
-    WriteState(HardState),
-    /// Cut the log from here on.
-    WriteTruncation(Index),
-    /// Put an entry behind the log. The digest of the log up to there is told for those who watch.
-    WriteEntry(Index, u32, Entry<C>),
-    /// Keep a snapshot. The log that is kept begins behind this place; `None` if all of the log before was given up.
-    WriteSnapshot(Snapshot, Option<Place>),
-    /// Send a message, after all that was written is durable.
-    Send(NodeId, Message<C>),
-    /// Tell the observers, and in which term it happened.
-    Tell(Term, Event),
-}
-
-/// Something worth telling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The node became a follower.
-    Follows,
-    /// The node stands for election.
-    Stands,
-    /// The node stands again, for nobody won.
-    StandsAgain,
-    /// The node leads. The end of its log at that moment, which must hold all that is committed.
-    Leads(Index),
-    /// The node gave up leading.
-    StepsDown,
-    /// A leader was told of another one in its own term.
-    TwoLeaders(NodeId),
-    /// Entries that were in the log are there no more: from where, how many, and how far the log was committed.
-    Truncates(Index, usize, Index),
-    /// Those of them that were changes of members are in force no more.
-    ConfigurationTruncated,
-    /// A snapshot took the place of the log up to an entry; that entry's digest.
-    SnapshotInstalled(Index, u32),
-    /// A snapshot came that is older than what is committed here.
-    SnapshotStale,
-    /// A follower needs entries that are gone, and is sent a snapshot.
-    SnapshotSent(NodeId),
-    /// The cluster has other members, from an entry on.
-    Configuration(Index),
-    /// Two majorities are asked, from an entry on.
-    JointConfiguration(Index),
-    /// A learner has caught up, and gets a vote.
-    LearnerPromoted(NodeId),
-    /// A leader that is no member any more goes.
-    LeaderRemoved,
-    /// A node that is no member any more, and does not know it, was refused.
-    RemovedNodeCampaigns(NodeId),
-    /// A node with an empty disk was let in.
-    Joined,
-    /// A leader told another node to take over.
-    HandsOver(NodeId),
-    /// Nobody took over in time.
-    TransferFailed,
-    /// A leader was deposed while its lease ran.
-    DeposedInsideLease,
-    /// An entry of an older term is on a majority of disks, and not committed for that.
-    OlderTermOnMajority,
-    /// A leader lost its office with a change of members uncommitted.
-    ChangeLeftOpen,
-    /// A planted defect changed what happens.
-    DefectBit,
 }
 
 /// What a node is, in its term.

@@ -65,11 +65,13 @@ fn items(what: What) -> Vec<Item> {
             .flat_map(|system| {
                 system.modes.iter().map(move |mode| {
                     let claims: Vec<&str> = mode.claims.iter().map(|claim| claim.name()).collect();
-                    let mut unless = mode.excludes.join(", ");
-                    if let Some(bound) = mode.drift_bound {
-                        unless = format!("{unless}, clock-drift beyond {:.0} %", bound * 100.0);
-                    }
-                    let unless = if unless.is_empty() { unless } else { format!("; nothing under {unless}") };
+                    let mut unless: Vec<String> = mode.excludes.iter().map(|kind| (*kind).to_owned()).collect();
+                    let drift = |bound| format!("clock-drift beyond {:.0} %", bound * 100.0);
+                    unless.extend(mode.drift_bound.map(drift));
+                    let unless = match unless.as_slice() {
+                        [] => String::new(),
+                        kinds => format!("; nothing under {}", kinds.join(", ")),
+                    };
                     let summary = format!("{} (claims {}{unless})", mode.summary, claims.join(", "));
                     item("modes", &format!("{} {}", system.name, mode.name), &summary)
                 })

@@ -38,6 +38,7 @@ impl<C: Serialize> Log<C> {
     }
 
     /// A log with these entries from place 1 on.
+    #[cfg(test)]
     pub fn of(entries: Vec<Entry<C>>) -> Log<C> {
         let mut log = Log::default();
         entries.into_iter().for_each(|entry| {

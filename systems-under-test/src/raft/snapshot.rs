@@ -25,7 +25,7 @@ impl<C: Command> Raft<C> {
         let snapshot = Snapshot { index, term, chain, configuration: self.configuration_at(index), state };
         self.log.compact(index.saturating_sub(KEPT).max(self.log.base().index));
         self.forget_configurations_before(index);
-        out.push(Output::WriteSnapshot(snapshot.clone(), Some(self.log.base())));
+        out.push(Output::WriteSnapshot(snapshot.clone(), Some(self.log.base().index)));
         self.snapshot = Some(snapshot);
     }
 
@@ -147,7 +147,7 @@ impl<C: Command> Raft<C> {
             self.synced = index;
         }
         self.commit = self.commit.max(index);
-        out.push(Output::WriteSnapshot(snapshot.clone(), agrees.then(|| self.log.base())));
+        out.push(Output::WriteSnapshot(snapshot.clone(), agrees.then(|| self.log.base().index)));
         out.push(Output::Tell(self.state.term, Event::SnapshotInstalled(index, chain)));
         self.snapshot = Some(snapshot);
     }
@@ -197,8 +197,10 @@ mod tests {
             let out = say(&mut raft, 2, 5, answer(&out).unwrap().clone());
             piece = answer(&out).unwrap().clone();
         }
-        // A piece that comes twice is asked for no more than once.
-        say(&mut follower, 0, 5, first.clone());
+        // A piece that comes again changes nothing: the follower asks for the one that it lacks.
+        let again = say(&mut follower, 0, 5, first.clone());
+        let lacks = Body::SnapshotWants { index: 100, offset: 2 * PIECE as u64, round: 1, life: 0 };
+        assert_eq!(answer(&again), Some(&lacks));
         let out = say(&mut follower, 0, 5, piece);
         assert_eq!(answer(&out), Some(&matched(100, 0)));
         assert_eq!((follower.commit(), follower.log().base().index), (100, 100));

@@ -132,9 +132,12 @@ impl Invariant for LeaderCompleteness {
         match (seen.event(), seen.number("index"), seen.number("chain")) {
             ("applied", Some(index), Some(chain)) if index > self.committed.0 => self.committed = (index, chain),
             ("appended", Some(index), Some(chain)) => {
-                self.cut(node, index - 1);
+                // What follows on nothing that is known begins anew.
                 match self.logs.get_mut(node) {
-                    Some((first, log)) if *first + log.len() as u64 == index => log.push(chain),
+                    Some((first, log)) if (*first..=*first + log.len() as u64).contains(&index) => {
+                        log.truncate((index - *first) as usize);
+                        log.push(chain);
+                    }
                     Some(log) => *log = (index, vec![chain]),
                     None => _ = self.logs.insert(node.to_owned(), (index, vec![chain])),
                 }

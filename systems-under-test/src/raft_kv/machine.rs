@@ -70,33 +70,40 @@ impl Machine {
     pub fn apply(&mut self, index: u64, command: &Command, local: u64) -> Applied {
         let Command { session, sequence, operation, at } = command;
         self.state.clock = self.state.clock.max(*at);
-        let clock = if self.bug == Some(Bug::SessionExpiryLocal) { local } else { self.state.clock };
-        let mut defect_bit = self.expires_at(clock) != self.expires_at(self.state.clock);
-        let expired = self.expire(clock);
+        let clock = self.state.clock;
+        let (expired, defect_bit) = if self.bug == Some(Bug::SessionExpiryLocal) {
+            let right = self.ended_at(clock);
+            let expired = self.expire(local);
+            (expired, expired != right)
+        } else {
+            (self.expire(clock), false)
+        };
+        let applied = Applied { expired, defect_bit, ..Applied::default() };
         if *operation == Operation::OpenSession {
-            return Applied { answer: Some(self.open(index)), expired, defect_bit, ..Applied::default() };
+            return Applied { answer: Some(self.open(index)), ..applied };
         }
-        if !self.without_sessions {
-            let clock = self.state.clock;
-            let Some(known) = self.state.sessions.get_mut(session) else {
-                return Applied { answer: Some(Answer::NoSession), expired, defect_bit, ..Applied::default() };
-            };
+        let known = self.state.sessions.get_mut(session);
+        if known.is_none() && !self.without_sessions {
+            return Applied { answer: Some(Answer::NoSession), ..applied };
+        }
+        let latest = known.map(|known| {
             known.active = clock;
-            // A read may be repeated as it is: its answer, which can be long, need not be kept.
-            if known.sequence >= *sequence && !matches!(operation, Operation::Read { .. }) {
-                let answer = (known.sequence == *sequence).then(|| known.answer.clone());
-                return Applied { answer, change: None, repeated: true, expired, defect_bit };
-            }
+            (known.sequence, known.answer.clone())
+        });
+        // A read may be repeated as it is: its answer, which can be long, need not be kept.
+        if let Operation::Read { .. } = operation {
+            return Applied { answer: Some(self.perform(operation).0), ..applied };
+        }
+        let retried = latest.filter(|(last, _)| last >= sequence);
+        if let (Some((last, answer)), false) = (&retried, self.without_sessions) {
+            return Applied { answer: (last == sequence).then(|| answer.clone()), repeated: true, ..applied };
         }
         let (answer, change) = self.perform(operation);
-        if let Operation::Read { .. } = operation {
-            return Applied { answer: Some(answer), change: None, repeated: false, expired, defect_bit };
-        }
         if let Some(known) = self.state.sessions.get_mut(session) {
-            defect_bit |= self.bug == Some(Bug::NoClientSessions) && known.sequence >= *sequence;
             (known.sequence, known.answer) = (*sequence, answer.clone());
         }
-        Applied { answer: Some(answer), change, repeated: false, expired, defect_bit }
+        let defect_bit = defect_bit || retried.is_some() && self.bug == Some(Bug::NoClientSessions);
+        Applied { answer: Some(answer), change, defect_bit, ..applied }
     }
 
     fn open(&mut self, index: u64) -> Answer {
@@ -109,16 +116,17 @@ impl Machine {
         Answer::Session(index)
     }
 
-    fn expires_at(&self, now: u64) -> usize {
+    /// How many sessions have been idle for too long at this time.
+    fn ended_at(&self, now: u64) -> usize {
         self.state.sessions.values().filter(|session| session.active + SESSION_ENDS < now).count()
     }
 
     fn expire(&mut self, now: u64) -> usize {
-        let expired = self.expires_at(now);
-        if expired > 0 {
+        let ended = self.ended_at(now);
+        if ended > 0 {
             self.state.sessions.retain(|_, session| session.active + SESSION_ENDS >= now);
         }
-        expired
+        ended
     }
 
     fn perform(&mut self, operation: &Operation) -> (Answer, Option<(u32, i64)>) {

@@ -55,13 +55,13 @@ pub async fn serve(node: Node, settings: Settings, bug: Option<Bug>) -> Result<(
         seed: node.chance.next_u64(),
     };
     let mut out = Vec::new();
-    let server = Server::new(start, settings, bug, time(&node), &mut out);
+    let server = Server::new(start, settings, bug, time_of(&node), &mut out);
     let peers = node.cluster.iter().map(|host| Address { host: Arc::clone(host), port: PORT }).collect();
     let lazy = settings.lazy_sync || bug == Some(Bug::AckBeforeSync);
     Driver { node, socket, storage, server, peers, lazy, bug, lazy_sync: None }.run(out).await
 }
 
-fn time(node: &Node) -> Time {
+fn time_of(node: &Node) -> Time {
     Time { now: node.clock.monotonic(), wall: node.clock.now() }
 }
 
@@ -86,7 +86,7 @@ impl Driver {
             while let Some((from, bytes)) = self.socket.try_receive() {
                 self.take(from, &bytes, &mut out);
             }
-            let time = time(&self.node);
+            let time = time_of(&self.node);
             if time.now >= self.server.raft().deadline() {
                 self.server.tick(time, &mut out);
             }
@@ -94,7 +94,7 @@ impl Driver {
             while !out.is_empty() {
                 let durable = self.carry_out(std::mem::take(&mut out)).await?;
                 if let Some(index) = durable {
-                    self.server.synced(index, crate::raft_kv::node::time(&self.node), &mut out);
+                    self.server.synced(index, time_of(&self.node), &mut out);
                 }
             }
             self.wait().await?;
@@ -102,7 +102,7 @@ impl Driver {
     }
 
     fn take(&mut self, from: Address, bytes: &[u8], out: &mut Vec<Output>) {
-        let time = time(&self.node);
+        let time = time_of(&self.node);
         match Packet::decode(bytes) {
             Some(Packet::Node(message)) => {
                 let Some(peer) = self.peers.iter().position(|peer| peer.host == from.host) else { return };

@@ -12,36 +12,23 @@
 
 use std::io;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use crate::door::Disk;
-use crate::raft::{HardState, Index, Life, Log, NodeId, Place, Snapshot, SnapshotHead, Term};
+use crate::raft::{HardState, Index, Log, Place, Snapshot, SnapshotHead, Term};
 
 use super::defects::Bug;
 use super::message::{Command, Entry};
+
+mod record;
+
+pub use record::Record;
+use record::{decode, encode, encode_snapshot, first, is_followed};
 
 /// A segment is closed when it is longer than this, in bytes.
 const SEGMENT: u64 = 4 * 1024;
 /// A file that says that all others are given up.
 const GIVEN_UP: &str = "given-up";
-
-/// One thing that was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record {
-    /// The term, the vote, and which machine of its name this is.
-    State(Term, Option<NodeId>, Life),
-    /// The log is cut from here on.
-    Truncate(Index),
-    /// An entry behind the end of the log.
-    Entry(Entry),
-    /// A segment begins, behind this place of the log.
-    Segment(Index),
-    /// The log is given up, and begins anew behind this place.
-    Restart(Index),
-    /// A snapshot is about to be taken: all of it but its state.
-    Snapshot(SnapshotHead),
-}
 
 /// Why a node cannot begin with what is on its disk.
 #[derive(Debug, Error)]
@@ -228,27 +215,25 @@ impl Storage {
 
     /// The latest snapshot that is whole. One that is not was never relied on: the log that it stands for goes only when it is durable.
     fn newest_snapshot(&self, heads: &[SnapshotHead]) -> Result<Option<Snapshot>, Corruption> {
-        let mut newest = None;
-        for name in self.disk.list().into_iter().filter(|name| name.starts_with("snap-")).rev() {
-            let whole = decode_snapshot(&self.disk.read(&name)?);
-            let head = |index| heads.iter().rev().find(|head| head.index == index).cloned();
-            let Some((head, state)) = whole.and_then(|(index, state)| Some((head(index)?, state))) else {
+        let names = self.disk.list().into_iter().filter(|name| name.starts_with("snap-"));
+        for name in names.rev() {
+            let whole = first::<(Index, Vec<u8>)>(&self.disk.read(&name)?);
+            let of = |index| heads.iter().rev().find(|head| head.index == index);
+            let Some((head, state)) = whole.and_then(|((index, state), _)| Some((of(index)?, state))) else {
                 self.disk.remove(&name)?;
                 continue;
             };
-            let head = if self.bug == Some(Bug::AppliedIndexApart) {
-                let latest = heads.iter().max_by_key(|head| head.index).cloned().unwrap_or(head.clone());
-                if latest != head {
-                    tracing::info!(event = "defect-bit");
-                }
-                latest
-            } else {
-                head
-            };
-            newest = Some(head.with(state));
-            break;
+            let mut head = head;
+            if self.bug == Some(Bug::AppliedIndexApart)
+                && let Some(latest) = heads.iter().max_by_key(|head| head.index)
+                && latest != head
+            {
+                tracing::info!(event = "defect-bit");
+                head = latest;
+            }
+            return Ok(Some(head.clone().with(state)));
         }
-        Ok(newest)
+        Ok(None)
     }
 
     /// What of the log comes behind the snapshot.
@@ -353,7 +338,7 @@ impl Storage {
     ///
     /// # Errors
     /// If the disk refuses.
-    pub async fn save(&mut self, snapshot: &Snapshot, base: Option<Place>) -> io::Result<()> {
+    pub async fn save(&mut self, snapshot: &Snapshot, base: Option<Index>) -> io::Result<()> {
         self.write(&[Record::Snapshot(snapshot.head())]).await?;
         self.sync().await?;
         let name = format!("snap-{:08}", snapshot.index);
@@ -367,7 +352,7 @@ impl Storage {
             self.write(&[Record::Restart(snapshot.index)]).await?;
             self.sync().await?;
         }
-        let base = base.map_or(snapshot.index, |base| base.index);
+        let base = base.unwrap_or(snapshot.index);
         for older in self.disk.list().into_iter().filter(|other| other.starts_with("snap-") && *other < name) {
             self.disk.remove(&older)?;
         }
@@ -409,59 +394,6 @@ fn number(name: &str) -> u32 {
     name.trim_start_matches("wal-").parse().unwrap_or(0)
 }
 
-fn frame(body: &[u8], bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
-    bytes.extend_from_slice(body);
-}
-
-fn encode(records: &[Record]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for record in records {
-        frame(&postcard::to_stdvec(record).expect("every record has an encoding"), &mut bytes);
-    }
-    bytes
-}
-
-fn encode_snapshot(snapshot: &Snapshot) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let body = postcard::to_stdvec(&(snapshot.index, &snapshot.state)).expect("every snapshot has an encoding");
-    frame(&body, &mut bytes);
-    bytes
-}
-
-fn decode_snapshot(bytes: &[u8]) -> Option<(Index, Vec<u8>)> {
-    first(bytes).map(|(snapshot, _)| snapshot)
-}
-
-/// What is at the beginning of some bytes, and how long it is with its head.
-fn first<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, usize)> {
-    let (head, rest) = bytes.split_at_checked(8)?;
-    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
-    let checksum = u32::from_le_bytes(head[4..].try_into().ok()?);
-    let body = rest.get(..length).filter(|_| length > 0)?;
-    if crc32fast::hash(body) != checksum {
-        return None;
-    }
-    Some((postcard::from_bytes(body).ok()?, 8 + length))
-}
-
-/// The records of a segment up to the first that is torn or damaged, and how many bytes those are.
-fn decode(bytes: &[u8]) -> (Vec<Record>, u64) {
-    let mut records = Vec::new();
-    let mut at = 0;
-    while let Some((record, length)) = first(&bytes[at..]) {
-        records.push(record);
-        at += length;
-    }
-    (records, at as u64)
-}
-
-/// Whether a whole record begins anywhere behind a damaged one: then it is not the end that is torn.
-fn is_followed(damaged: &[u8]) -> bool {
-    (1..damaged.len()).any(|at| first::<Record>(&damaged[at..]).is_some())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -470,18 +402,6 @@ mod tests {
     use super::*;
     use crate::door::{Files, Sent};
     use crate::raft::{Configuration, Payload};
-    use proptest::prelude::*;
-
-    fn records(terms: &[u64]) -> Vec<Record> {
-        terms
-            .iter()
-            .map(|&term| match term % 3 {
-                0 => Record::State(term, Some((term % 5) as u8), 0),
-                1 => Record::Truncate(term),
-                _ => Record::Entry(Entry { term, payload: Payload::Nothing }),
-            })
-            .collect()
-    }
 
     /// A disk that keeps all, at once.
     #[derive(Default)]
@@ -554,7 +474,7 @@ mod tests {
             if step % 97 == 96 {
                 let snapshot = snapshot(&log, log.last_index() - 5);
                 log.compact(snapshot.index - 20);
-                storage.save(&snapshot, Some(log.base())).await.unwrap();
+                storage.save(&snapshot, Some(log.base().index)).await.unwrap();
                 taken = Some(snapshot);
             }
         }
@@ -607,30 +527,5 @@ mod tests {
         let last = torn.keys().rfind(|name| name.starts_with("wal-")).unwrap().clone();
         torn.get_mut(&last).unwrap().extend([9; 11]);
         assert_eq!(again(&torn).unwrap(), Found { torn: 11, ..whole });
-    }
-
-    proptest! {
-        #[test]
-        fn a_torn_end_costs_only_the_torn_record(terms in prop::collection::vec(0..1000u64, 1..20), cut in 0..400usize) {
-            let written = records(&terms);
-            let whole = encode(&written);
-            let kept = &whole[..whole.len().saturating_sub(cut)];
-            let (read, bytes) = decode(kept);
-            prop_assert_eq!(&written[..read.len()], &read[..]);
-            prop_assert_eq!(bytes, encode(&read).len() as u64);
-            prop_assert!(!is_followed(&kept[bytes as usize..]));
-        }
-
-        #[test]
-        fn a_flipped_byte_before_the_end_is_no_torn_end(terms in prop::collection::vec(0..1000u64, 2..20), at: prop::sample::Index) {
-            let written = records(&terms);
-            let mut bytes = encode(&written);
-            let before_the_last = bytes.len() - encode(&written[written.len() - 1..]).len();
-            let at = at.index(before_the_last);
-            bytes[at] ^= 0x5a;
-            let (read, whole) = decode(&bytes);
-            prop_assert!(read.len() < written.len());
-            prop_assert!(is_followed(&bytes[whole as usize..]));
-        }
     }
 }
