@@ -3,12 +3,12 @@
 //! A fault of the network is a rule that the fabric asks about every message; all others are actions on processes, disks and clocks. Faults
 //! stack: each begins and ends by itself, and what one does no other undoes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shakedown_results::FaultRecord;
 use shakedown_systems::door::Command;
 
-use crate::faults::{ClockFault, Cluster, DiskFault, DiskLoss, Effect, LinkRule};
+use crate::faults::{ClockFault, Cluster, DiskFault, DiskLoss, Effect, FaultKind, LinkRule};
 use crate::plan::{Fault, LASTING_MS, Moment};
 use crate::simulation::ground::Host;
 
@@ -90,6 +90,10 @@ pub struct Nemesis {
     down: Vec<u32>,
     /// How many faults hold each node still.
     still: Vec<u32>,
+    /// How many faults hold each node's clock, and since when.
+    frozen: Vec<(u32, u64)>,
+    /// Processes that gave up over a fault that was just over: they begin again.
+    begins_again: Vec<Host>,
     /// The nodes that are healed, once healing has begun.
     healed: Option<Vec<bool>>,
     /// The step.
@@ -113,6 +117,8 @@ struct ActiveFault {
     description: String,
     targets: Vec<String>,
     effects: BTreeMap<String, u64>,
+    /// The nodes whose disks did what they should not.
+    bitten: BTreeSet<Host>,
 }
 
 impl Nemesis {
@@ -134,6 +140,7 @@ impl Nemesis {
             description: plan.fault.describe(&cluster),
             targets: Vec::new(),
             effects: BTreeMap::new(),
+            bitten: BTreeSet::new(),
         };
         Nemesis {
             faults: faults.iter().map(standing).collect(),
@@ -141,6 +148,8 @@ impl Nemesis {
             rules: Vec::new(),
             down: vec![0; nodes.len()],
             still: vec![0; nodes.len()],
+            frozen: vec![(0, 0); nodes.len()],
+            begins_again: Vec::new(),
             healed: None,
             now: 0,
         }
@@ -174,6 +183,9 @@ impl Nemesis {
     pub fn advance(&mut self, now: u64) -> Vec<Action> {
         self.now = now;
         let mut actions = Vec::new();
+        for node in std::mem::take(&mut self.begins_again) {
+            self.let_up(node, &mut actions);
+        }
         if self.healed.is_some() {
             return actions;
         }
@@ -244,20 +256,36 @@ impl Nemesis {
         self.down[node] += 1;
     }
 
-    /// A process gave up. Where a fault of its disk explains it, that is right, and it begins again when the fault ends.
+    /// A process gave up. Where a fault that its own disk has met explains it, that is right. It begins again when the fault ends, or at once if
+    /// it has just ended; one whose data is damaged stays down.
     pub fn gave_up(&mut self, node: Host) -> bool {
         self.died(node);
+        let now = self.now;
         let explains = |fault: &&mut ActiveFault| {
-            let is_of_disk = matches!(fault.plan.fault.begin(&self.cluster), Effect::Disk { .. });
-            is_of_disk && fault.began.is_some() && fault.targets.contains(&self.cluster.nodes[node])
+            let Effect::Disk { fault: what, .. } = fault.plan.fault.begin(&self.cluster) else { return false };
+            let until = fault.ended.map(|ended| ended + AFTERMATH_MS);
+            fault.bitten.contains(&node)
+                && match what {
+                    DiskFault::SlowSync(_) => false,
+                    DiskFault::FailingSync(_) | DiskFault::Full => until.is_none_or(|until| now <= until),
+                    DiskFault::LyingSync | DiskFault::Misread(_) | DiskFault::Rot(_) | DiskFault::LostEntry => true,
+                }
         };
-        let Some(fault) = self.faults.iter_mut().filter(|fault| !fault.effects.is_empty()).find(explains) else {
-            return false;
-        };
+        let Some(fault) = self.faults.iter_mut().find(explains) else { return false };
         if fault.ended.is_none() {
             fault.gave_up.push(node);
+        } else if !FaultKind::is_instant(fault.plan.fault.name()) {
+            self.begins_again.push(node);
         }
         true
+    }
+
+    /// Adds to what a fault of a disk did to a node.
+    pub fn bit(&mut self, node: Host, fault: u32, effect: &str, times: u64) {
+        if let Some(active) = self.faults.iter_mut().find(|active| active.plan.id == fault) {
+            active.bitten.insert(node);
+        }
+        self.felt(fault, effect, times);
     }
 
     /// Adds to what a fault did.
@@ -305,14 +333,15 @@ impl Nemesis {
                 actions.extend(nodes.iter().map(|&node| Action::Disk { node, fault: id, what: Some(*fault) }));
             }
             Effect::Clock { nodes, fault } => {
-                let change = |&node: &Host| match fault {
-                    ClockFault::Jump(by) | ClockFault::Strobe(by, _) => {
-                        Action::MoveClock { node, by: by * MILLISECOND }
+                for &node in nodes {
+                    match fault {
+                        ClockFault::Jump(by) | ClockFault::Strobe(by, _) => {
+                            actions.push(Action::MoveClock { node, by: by * MILLISECOND });
+                        }
+                        ClockFault::Drift(rate) => actions.push(Action::SpeedClock { node, factor: *rate }),
+                        ClockFault::Freeze => self.hold_clock(node, actions),
                     }
-                    ClockFault::Drift(rate) => Action::SpeedClock { node, factor: *rate },
-                    ClockFault::Freeze => Action::SpeedClock { node, factor: FROZEN },
-                };
-                actions.extend(nodes.iter().map(change));
+                }
                 if let ClockFault::Jump(by) | ClockFault::Strobe(by, _) = fault {
                     self.felt(id, "milliseconds of skew", by.unsigned_abs() * nodes.len() as u64);
                 }
@@ -405,26 +434,22 @@ impl Nemesis {
                     }
                 }
                 Some(Effect::Disk { .. }) => actions.push(Action::Disk { node, fault: id, what: None }),
-                Some(Effect::Clock { fault, .. }) => {
-                    let passed = since as i64 * MILLISECOND;
-                    match *fault {
-                        ClockFault::Jump(by) => actions.push(Action::MoveClock { node, by: -by * MILLISECOND }),
-                        ClockFault::Strobe(by, each_ms) => {
-                            if (since.saturating_sub(1) / each_ms).is_multiple_of(2) {
-                                actions.push(Action::MoveClock { node, by: -by * MILLISECOND });
-                            }
-                        }
-                        ClockFault::Drift(rate) => {
-                            actions.push(Action::SpeedClock { node, factor: 1.0 / rate });
-                            self.felt(id, "milliseconds of skew", ((rate - 1.0).abs() * since as f64) as u64);
-                        }
-                        ClockFault::Freeze => {
-                            actions.push(Action::SpeedClock { node, factor: 1.0 / FROZEN });
-                            actions.push(Action::MoveClock { node, by: passed });
-                            self.felt(id, "milliseconds of skew", since);
+                Some(Effect::Clock { fault, .. }) => match *fault {
+                    ClockFault::Jump(by) => actions.push(Action::MoveClock { node, by: -by * MILLISECOND }),
+                    ClockFault::Strobe(by, each_ms) => {
+                        if (since.saturating_sub(1) / each_ms).is_multiple_of(2) {
+                            actions.push(Action::MoveClock { node, by: -by * MILLISECOND });
                         }
                     }
-                }
+                    ClockFault::Drift(rate) => {
+                        actions.push(Action::SpeedClock { node, factor: 1.0 / rate });
+                        self.felt(id, "milliseconds of skew", ((rate - 1.0).abs() * since as f64) as u64);
+                    }
+                    ClockFault::Freeze => {
+                        self.let_clock_run(node, actions);
+                        self.felt(id, "milliseconds of skew", since);
+                    }
+                },
                 Some(Effect::Network(_) | Effect::Repeat { .. } | Effect::Churn | Effect::Operate { .. }) | None => {}
             }
         }
@@ -452,6 +477,26 @@ impl Nemesis {
         self.still[node] += 1;
     }
 
+    fn hold_clock(&mut self, node: Host, actions: &mut Vec<Action>) {
+        let (holders, since) = &mut self.frozen[node];
+        if *holders == 0 {
+            *since = self.now;
+            actions.push(Action::SpeedClock { node, factor: FROZEN });
+        }
+        *holders += 1;
+    }
+
+    /// A clock that nothing holds any more runs, and is right again.
+    fn let_clock_run(&mut self, node: Host, actions: &mut Vec<Action>) {
+        let (holders, since) = &mut self.frozen[node];
+        if *holders == 1 {
+            let stood = (self.now - *since) as i64 * MILLISECOND;
+            actions.push(Action::SpeedClock { node, factor: 1.0 / FROZEN });
+            actions.push(Action::MoveClock { node, by: stood });
+        }
+        *holders = holders.saturating_sub(1);
+    }
+
     fn let_run(&mut self, node: Host, actions: &mut Vec<Action>) {
         if self.still[node] == 1 {
             actions.push(Action::Pause { node, still: false });
@@ -460,6 +505,8 @@ impl Nemesis {
     }
 }
 
+/// A sync that was under way when a fault ended may fail so much later.
+const AFTERMATH_MS: u64 = 1_000;
 /// In nanoseconds.
 const MILLISECOND: i64 = 1_000_000;
 /// How fast a clock runs that stands still: it must run.
@@ -482,7 +529,7 @@ fn count(faults: &mut [ActiveFault], id: u32, effect: &str, times: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::{FaultKind, Kill, Loss, OneWay, Partition, Ring};
+    use crate::faults::{ClockFreeze, FailingSync, Kill, Loss, OneWay, Partition, Ring, SlowSync};
     use crate::simulation::ground::{Fate, LinkRules};
 
     fn nodes() -> Vec<String> {
@@ -598,5 +645,38 @@ mod tests {
             assert!(!lost(&mut nemesis, 1, 2));
             assert_eq!(lost(&mut nemesis, 0, 2), !all, "where nothing is to last, all are healed");
         }
+    }
+
+    #[test]
+    fn two_faults_that_hold_one_clock_set_it_right_once_when_the_last_ends() {
+        let freeze =
+            |id, at, lasts| fault(id, at, lasts, FaultKind::ClockFreeze(ClockFreeze { nodes: names(&["n1"]) }));
+        let mut nemesis = Nemesis::new(&nodes(), &[freeze(0, 0, 100), freeze(1, 50, 100)]);
+        let clock = |actions: Vec<Action>| -> Vec<Action> {
+            actions.into_iter().filter(|action| !matches!(action, Action::Note { .. })).collect()
+        };
+        assert_eq!(clock(nemesis.advance(0)).len(), 1);
+        assert_eq!(clock(nemesis.advance(50)), []);
+        assert_eq!(clock(nemesis.advance(100)), []);
+        let moved = Action::MoveClock { node: 0, by: 150 * MILLISECOND };
+        assert!(clock(nemesis.advance(150)).contains(&moved));
+    }
+
+    #[test]
+    fn an_exit_is_excused_by_what_the_nodes_own_disk_has_met_while_it_lasts() {
+        let failing = FaultKind::FailingSync(FailingSync { nodes: names(&["n1", "n2"]), probability: 1.0 });
+        let slow = FaultKind::SlowSync(SlowSync { nodes: names(&["n3"]), by_ms: 5 });
+        let mut nemesis = Nemesis::new(&nodes(), &[fault(0, 10, 20, failing), fault(1, 10, 20, slow)]);
+        nemesis.advance(10);
+        nemesis.bit(0, 0, "syncs failed", 1);
+        nemesis.bit(2, 1, "milliseconds of syncs", 5);
+        assert!(nemesis.gave_up(0) && !nemesis.gave_up(1) && !nemesis.gave_up(2));
+        assert!(nemesis.advance(30).contains(&Action::Start { node: 0 }));
+        // What was under way when the fault ended.
+        nemesis.advance(40);
+        assert!(nemesis.gave_up(0));
+        assert_eq!(nemesis.advance(41), [Action::Start { node: 0 }]);
+        nemesis.advance(40 + AFTERMATH_MS);
+        assert!(!nemesis.gave_up(0));
     }
 }

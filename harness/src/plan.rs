@@ -315,7 +315,9 @@ impl Plan {
                 return Err(nonsense(format!("faults[{at}].fault"), problem));
             }
             for target in fault.fault.groups().into_iter().flatten() {
-                let is_known = target == CLIENTS || mode.roles.contains(&target.as_str());
+                // Clients have neither process, disk nor clock of their own.
+                let is_of_network = FaultKind::group(fault.fault.name()) == Some(Group::Network);
+                let is_known = target == CLIENTS && is_of_network || mode.roles.contains(&target.as_str());
                 if !self.nodes.contains(target) && !is_known {
                     let known: Vec<&str> =
                         self.nodes.iter().map(String::as_str).chain(mode.roles.iter().copied()).collect();

@@ -312,9 +312,9 @@ impl<E: Engine> Run<'_, E> {
         for (fault, done) in self.shared.operated.take() {
             self.nemesis.felt(fault, if done { "commands done" } else { "commands refused" }, 1);
         }
-        for machine in &self.machines {
+        for (node, machine) in self.machines.iter().enumerate() {
             for (fault, effect, times) in machine.disk.take_felt() {
-                self.nemesis.felt(fault, effect, times);
+                self.nemesis.bit(node, fault, effect, times);
             }
         }
         if !self.broken {

@@ -172,19 +172,22 @@ impl Scenario {
             let is_offered = FaultKind::group(kind) != Some(Group::Cluster) || mode.operator.contains(kind);
             FaultKind::is_felt_by(kind, nodes.len()) && !mode.never_meets.contains(kind) && is_offered
         };
-        let is_excluded = |kind: &str| mode.excludes.contains(&kind);
+        // A clock that stands still keeps within no bound.
+        let is_excluded =
+            |kind: &str| mode.excludes.contains(&kind) || kind == "clock-freeze" && mode.drift_bound.is_some();
         let wants_only_excluded = wanted.iter().all(|kind| is_excluded(kind));
         let possible: Vec<&str> = wanted
             .iter()
             .copied()
             .filter(|kind| can_meet(kind) && (wants_only_excluded || !is_excluded(kind)))
             .collect();
+        let is_allowed = |kind: &str| possible.contains(&kind);
         // Where a disk is damaged, the others must be enough: then nobody is taken out of the cluster as well.
         let spares = if chance.random_bool(0.5) { is_damaging } else { changes_members };
         let gentle: Vec<&str> = possible.iter().copied().filter(|kind| !spares(kind)).collect();
-        let possible = if gentle.is_empty() { possible } else { gentle };
-        let kinds: Vec<&str> = possible.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
-        let kinds = if kinds.is_empty() { possible } else { kinds };
+        let gentle = if gentle.is_empty() { possible.clone() } else { gentle };
+        let kinds: Vec<&str> = gentle.iter().copied().filter(|_| chance.random_bool(0.5)).collect();
+        let kinds = if kinds.is_empty() { gentle } else { kinds };
         if kinds.is_empty() {
             return Vec::new();
         }
@@ -238,7 +241,7 @@ impl Scenario {
                 2 => FaultKind::OneWay(OneWay { from: healed.to_vec(), to: others }),
                 _ => FaultKind::Kill(Kill { nodes: others }),
             };
-            if wanted.contains(&fault.name()) {
+            if is_allowed(fault.name()) {
                 faults.push(Fault { id: count, seed: own.0, begins, lasts_ms: LASTING_MS, fault });
             }
         }
@@ -438,6 +441,26 @@ mod tests {
         }
         let asked = plan("lazy-sync", Some(vec!["power-loss"]), 1).faults;
         assert!(!asked.is_empty() && asked.iter().all(|fault| fault.fault.name() == "power-loss"));
+    }
+
+    #[test]
+    fn what_lasts_for_the_others_is_what_the_system_meets_and_clocks_keep_within_their_bound() {
+        let mut system = SystemInfo::of_family::<RaftKv>();
+        system.modes[0].never_meets = &["one-way", "partition", "stall"];
+        system.modes[0].excludes = &["kill"];
+        system.modes[0].drift_bound = Some(0.1);
+        for seed in 0..200 {
+            let plan = Scenario::new("raft-kv", "log").plan(&shakedown_workloads::Kv::default(), seed, &system);
+            let refused = ["one-way", "partition", "kill", "clock-freeze"];
+            assert!(plan.faults.iter().all(|fault| !refused.contains(&fault.fault.name())), "{:?}", plan.faults);
+            assert!(plan.check_system(&system).is_ok());
+            let drifts = plan.faults.iter().filter_map(|fault| match &fault.fault {
+                FaultKind::ClockDrift(drift) => Some(drift.rate),
+                _ => None,
+            });
+            let drifts: Vec<f64> = drifts.collect();
+            assert!(drifts.len() < 2 && drifts.iter().all(|rate| (0.9..=1.1).contains(rate)), "{drifts:?}");
+        }
     }
 
     #[test]

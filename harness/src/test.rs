@@ -17,7 +17,7 @@ use shakedown_workloads::{Invoke, Workload};
 use crate::campaign::{Campaign, Job};
 use crate::catalogue::{JudgedRun, Pairing, pair_of};
 use crate::determinism::{self, Recorded};
-use crate::plan::{FaultKind, Plan, nonsense, offered};
+use crate::plan::{FaultKind, Plan, nonsense, offered, refusal};
 use crate::scenario::Scenario;
 
 /// The plan that is to be run instead of any seed: a run's directory, or a `plan.json`.
@@ -284,6 +284,16 @@ where
         let kinds = |names: &Vec<String>| names.iter().map(kind).collect::<Result<Vec<_>, _>>();
         let faults = self.faults.as_ref().map(kinds).transpose().map_err(told)?;
         let pairing = pair_of(system, &claims, workload);
+        let (info, mode) = (pairing.system(), &pairing.system().modes[0]);
+        if let Some(problem) = faults.iter().flatten().find_map(|kind| refusal(kind, info, mode)) {
+            return Err(told(nonsense("faults", problem)));
+        }
+        if seeds.is_empty() {
+            return Err(told(nonsense("seeds", format!("{seeds:?} holds none"))));
+        }
+        if nodes == 0 {
+            return Err(told(nonsense("nodes", "there must be one".to_owned())));
+        }
         let scenario = Scenario {
             nodes: Some(nodes),
             clients,

@@ -212,7 +212,6 @@ impl System for RaftKv {
 
     fn excludes(&self) -> &'static [&'static str] {
         match self.settings {
-            Settings { reads: Reads::Lease, .. } => &["clock-freeze"],
             Settings { lazy_sync: true, .. } => &["power-loss", "failing-sync", "wipe", "rot", "lost-entry", "misread"],
             _ => &[],
         }

@@ -66,7 +66,7 @@ fn items(what: What) -> Vec<Item> {
                 system.modes.iter().map(move |mode| {
                     let claims: Vec<&str> = mode.claims.iter().map(|claim| claim.name()).collect();
                     let mut unless: Vec<String> = mode.excludes.iter().map(|kind| (*kind).to_owned()).collect();
-                    let drift = |bound| format!("clock-drift beyond {:.0} %", bound * 100.0);
+                    let drift = |bound| format!("clock-drift beyond {:.0} %, clock-freeze", bound * 100.0);
                     unless.extend(mode.drift_bound.map(drift));
                     let unless = match unless.as_slice() {
                         [] => String::new(),

@@ -258,6 +258,25 @@ impl Invoke<Kv> for Idle {
 }
 
 #[test]
+fn what_would_test_nothing_is_refused() {
+    let out = tempfile::tempdir().expect("there is room");
+    let test = || test(Watch).workload(Kv::default()).out(out.path()).seeds(0..2);
+    let told = |test: shakedown::Test<Watch, Kv>| test.check().expect_err("it tests nothing").to_string();
+    assert!(told(test().faults(&["kill", "transfer"])).contains("watch offers no operator that could do transfer"));
+    assert!(told(test().faults(&["wipe"])).contains("watch promises nothing under wipe"));
+    assert!(told(test().seeds(3..3)).contains("holds none"));
+    assert!(told(test().nodes(0)).contains("there must be one"));
+    // Clients have no process that could be killed.
+    let raft_kv = raft_kv();
+    for (kind, cluster) in [("kill", "clients"), ("pause", "clients"), ("clock-jump", "clients"), ("full", "clients")] {
+        let mut plan = quiet(&*raft_kv, "log", 3);
+        plan.faults = vec![fault(0, kind, &[cluster.to_owned()], &[], 500, 100)];
+        let error = raft_kv.run(plan).err().expect("there is nothing to break").to_string();
+        assert!(error.contains("there is no node \"clients\""), "{kind}: {error}");
+    }
+}
+
+#[test]
 fn a_wrong_clock_is_right_before_wrong_from_then_on_and_never_runs_back() {
     let watch = pair_of(Watch, &[], Kv::default());
     let plan = quiet(&*watch, "only", 1);

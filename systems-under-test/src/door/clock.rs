@@ -22,41 +22,43 @@ struct Inner {
 struct Course {
     /// When that was, in true time.
     since: Duration,
-    /// What it showed then.
-    shown: Duration,
-    /// What it would have shown if nobody had ever set it.
+    /// How long it had run then.
     run: Duration,
     /// How much faster than true time it runs.
     rate: f64,
+    /// How far it has been set ahead, in nanoseconds; what is set back and then ahead by as much is right again.
+    ahead: i64,
 }
 
 impl Course {
-    /// What it shows, and what it would show if nobody had ever set it.
-    fn at(&self, now: Duration) -> (Duration, Duration) {
+    /// How long it has run, at whatever rate.
+    fn run_at(&self, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.since);
-        let passed = match self.rate {
+        let run = match self.rate {
             1.0 => passed,
             rate => Duration::try_from_secs_f64(passed.as_secs_f64() * rate).unwrap_or(Duration::MAX),
         };
-        (self.shown.saturating_add(passed), self.run.saturating_add(passed))
+        self.run.saturating_add(run)
     }
 }
 
 impl Clock {
     /// A right clock, over the time since the simulation began.
     pub fn new(elapsed: fn() -> Duration) -> Clock {
-        let course = Course { since: Duration::ZERO, shown: Duration::ZERO, run: Duration::ZERO, rate: 1.0 };
+        let course = Course { since: Duration::ZERO, run: Duration::ZERO, rate: 1.0, ahead: 0 };
         Clock(Arc::new(Inner { elapsed, course: Mutex::new(course), changed: Notify::new() }))
     }
 
-    /// The time of day that this clock shows, since the simulation began. It can be set, also back.
+    /// The time of day that this clock shows, since the simulation began. It can be set, also back, but shows nothing before that.
     pub fn now(&self) -> Duration {
-        self.course().at((self.0.elapsed)()).0
+        let course = self.course();
+        let (run, ahead) = (course.run_at((self.0.elapsed)()), Duration::from_nanos(course.ahead.unsigned_abs()));
+        if course.ahead < 0 { run.saturating_sub(ahead) } else { run.saturating_add(ahead) }
     }
 
     /// How long it has run, at whatever rate. Nobody sets this: timeouts and leases are measured by it.
     pub fn monotonic(&self) -> Duration {
-        self.course().at((self.0.elapsed)()).1
+        self.course().run_at((self.0.elapsed)())
     }
 
     /// Waits until the clock has [run](Clock::monotonic) for so long. That it is set meanwhile changes nothing; its rate does.
@@ -75,13 +77,9 @@ impl Clock {
         }
     }
 
-    /// Sets the clock, so many nanoseconds forward, or back as far as the beginning.
+    /// Sets the clock, so many nanoseconds ahead or back.
     pub fn jump(&self, nanoseconds: i64) {
-        self.touch(|course| {
-            let by = Duration::from_nanos(nanoseconds.unsigned_abs());
-            course.shown =
-                if nanoseconds < 0 { course.shown.saturating_sub(by) } else { course.shown.saturating_add(by) };
-        });
+        self.touch(|course| course.ahead = course.ahead.saturating_add(nanoseconds));
     }
 
     /// Lets the clock run so many times as fast as it does now. What it shows does not jump.
@@ -100,7 +98,7 @@ impl Clock {
     fn touch(&self, change: impl FnOnce(&mut Course)) {
         let now = (self.0.elapsed)();
         let mut course = self.0.course.lock().unwrap_or_else(PoisonError::into_inner);
-        ((course.shown, course.run), course.since) = (course.at(now), now);
+        (course.run, course.since) = (course.run_at(now), now);
         change(&mut course);
         drop(course);
         self.0.changed.notify_waiters();
@@ -145,6 +143,17 @@ mod tests {
         clock.speed_up(0.5);
         at(160);
         assert_eq!(clock.clone().now(), Duration::from_millis(160));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_before_the_beginning_is_right_again_when_it_is_set_back() {
+        at(2_000);
+        let clock = Clock::new(|| TRUE_TIME.get());
+        clock.jump(-5_000_000_000);
+        assert_eq!(clock.now(), Duration::ZERO);
+        at(3_000);
+        clock.jump(5_000_000_000);
+        assert_eq!(clock.now(), Duration::from_secs(3));
     }
 
     #[test]

@@ -125,7 +125,8 @@ pub trait System: 'static {
         &[]
     }
 
-    /// How much the rates of its machines' clocks may differ, as a part of one, if its promises depend on that: no more is drawn.
+    /// How much the rates of its machines' clocks may differ, as a part of one, if its promises depend on that: no more is drawn, and none
+    /// that stands still.
     fn drift_bound(&self) -> Option<f64> {
         None
     }
@@ -216,6 +217,14 @@ impl<S: System> System for Arc<S> {
 
     fn never_meets(&self) -> &'static [&'static str] {
         S::never_meets(self)
+    }
+
+    fn excludes(&self) -> &'static [&'static str] {
+        S::excludes(self)
+    }
+
+    fn drift_bound(&self) -> Option<f64> {
+        S::drift_bound(self)
     }
 
     fn operator(&self) -> &'static [&'static str] {
