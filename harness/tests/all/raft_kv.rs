@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use shakedown::campaign::{self, Campaign, Job};
 use shakedown::catalogue::{JudgedRun, Pairing, pair, pairings};
 use shakedown::faults::{
-    ClockDrift, ClockFreeze, ClockJump, Crash, FaultKind, Kill, Partition, Pause, Rot, SlowSync, Transfer,
+    ClockDrift, ClockFreeze, ClockJump, Crash, FaultKind, Kill, Partition, Pause, Rot, SlowSync, Transfer, Wipe,
 };
 use shakedown::plan::{Fault, Moment};
 use shakedown::scenario::Scenario;
@@ -153,6 +153,20 @@ fn a_lease_is_no_better_than_its_clock() {
     };
     assert!((0..20).all(|seed| drift(0.9).run(None, seed) == VerdictWord::Valid));
     assert!((0..20).any(|seed| drift(0.33).run(None, seed) == VerdictWord::Invalid));
+}
+
+/// A machine that lost its disk, and dies again before it is let in, has still forgotten what it promised.
+#[test]
+fn a_machine_that_dies_while_it_asks_to_be_let_in_asks_again() {
+    let faults = vec![
+        at(0, 600, 100, FaultKind::Wipe(Wipe { nodes: node("n1") })),
+        // The machine before it is out, and it is not in yet.
+        on(1, "configuration-changed", 20, 0, FaultKind::Crash(Crash { nodes: node("n1") })),
+    ];
+    let pinned = Pinned { mode: "follower-local", defect: None, faults };
+    for seed in 0..12 {
+        assert_eq!(pinned.run(None, seed), VerdictWord::Valid, "seed {seed}");
+    }
 }
 
 /// Defects that need several faults at the right moments, each with a plan that brings these about.

@@ -18,7 +18,7 @@ const LAZY_SYNC: Duration = Duration::from_millis(250);
 /// Serves until the process dies.
 pub async fn serve(node: Node, settings: Settings, bug: Option<Bug>) -> Result<(), Failure> {
     let socket = node.bind(PORT)?;
-    let (storage, found) = match Storage::open(node.disk.clone(), bug).await {
+    let (mut storage, found) = match Storage::open(node.disk.clone(), bug).await {
         Err(corruption @ Corruption::Hole { .. }) => {
             tracing::warn!(event = "corruption-found", why = %corruption);
             Storage::give_up(&node.disk).await?;
@@ -29,18 +29,24 @@ pub async fn serve(node: Node, settings: Settings, bug: Option<Bug>) -> Result<(
     if found.torn > 0 {
         tracing::info!(event = "torn-record-found", bytes = found.torn);
     }
-    // Who begins again with nothing has forgotten what it promised.
-    let mut is_joining = found.nothing && node.start > 1;
+    // Who begins again with nothing has forgotten what it promised, until it is let in.
+    let mut is_joining = found.state.is_none() && node.start > 1;
     if is_joining && bug == Some(Bug::AmnesiacVotes) {
         tracing::info!(event = "defect-bit");
         is_joining = false;
     }
-    let state = match is_joining {
-        true => HardState { life: node.chance.next_u64().max(1), ..HardState::default() },
-        false => found.state,
+    let state = match found.state {
+        Some(state) => state,
+        None if is_joining => HardState { life: node.chance.next_u64().max(1), ..HardState::default() },
+        None => {
+            // The first machine of its name: it must never be taken for one that has lost its disk.
+            storage.write(&[Record::State(0, None, 0)]).await?;
+            storage.sync().await?;
+            HardState::default()
+        }
     };
     let end = found.log.last_index();
-    if !found.nothing && (end > 0 || state.term > 0) {
+    if end > 0 || state.term > 0 {
         tracing::info!(event = "recovered-from-disk", entries = end, term = state.term, base = found.log.base().index);
     }
     let start = Start {

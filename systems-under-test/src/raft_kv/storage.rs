@@ -49,10 +49,8 @@ pub enum Corruption {
 /// What was found at the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Nothing was there at all.
-    pub nothing: bool,
-    /// Term, vote and life.
-    pub state: HardState,
+    /// Term, vote and life; nothing if this machine never took part.
+    pub state: Option<HardState>,
     /// The latest snapshot.
     pub snapshot: Option<Snapshot>,
     /// The log.
@@ -70,7 +68,7 @@ pub struct Storage {
     /// The length of the last.
     length: u64,
     dirty: bool,
-    state: HardState,
+    state: Option<HardState>,
     /// The end of the log, as the records have it.
     end: Index,
 }
@@ -78,7 +76,7 @@ pub struct Storage {
 /// The records of all segments, put together.
 #[derive(Default)]
 struct Records {
-    state: HardState,
+    state: Option<HardState>,
     /// The place before the first entry.
     base: Index,
     entries: Vec<Entry>,
@@ -111,17 +109,10 @@ impl Storage {
         if disk.list().iter().any(|name| name == GIVEN_UP) {
             Storage::give_up(&disk).await?;
         }
-        let mut storage = Storage {
-            disk: disk.clone(),
-            bug,
-            segments: Vec::new(),
-            length: 0,
-            dirty: false,
-            state: HardState::default(),
-            end: 0,
-        };
+        let mut storage =
+            Storage { disk: disk.clone(), bug, segments: Vec::new(), length: 0, dirty: false, state: None, end: 0 };
         let names: Vec<String> = disk.list().into_iter().filter(|name| name.starts_with("wal-")).collect();
-        let mut found = Found { nothing: names.is_empty(), ..Found::default() };
+        let mut found = Found::default();
         let mut all = Records::default();
         for (nth, name) in names.iter().enumerate() {
             let bytes = disk.read(name)?;
@@ -197,7 +188,7 @@ impl Storage {
         self.segments.push((number(name), all.end()));
         for record in records {
             match record {
-                Record::State(term, vote, life) => all.state = HardState { term, vote, life },
+                Record::State(term, vote, life) => all.state = Some(HardState { term, vote, life }),
                 Record::Truncate(index) => all.truncate(index),
                 Record::Entry(entry) => all.entries.push(entry),
                 Record::Segment(index) if is_first => (all.base, self.segments[0].1) = (index, index),
@@ -288,7 +279,7 @@ impl Storage {
         for record in records {
             match record {
                 Record::State(term, vote, life) => {
-                    self.state = HardState { term: *term, vote: *vote, life: *life };
+                    self.state = Some(HardState { term: *term, vote: *vote, life: *life });
                 }
                 Record::Entry(_) => self.end += 1,
                 Record::Truncate(index) => self.end = self.end.min(index.saturating_sub(1)),
@@ -369,10 +360,11 @@ impl Storage {
     /// Begins a segment. Its name is made durable too, else the power takes the whole segment, synced as it may be.
     async fn roll(&mut self) -> io::Result<()> {
         let next = self.segments.last().map_or(1, |(segment, _)| segment + 1);
-        let HardState { term, vote, life } = self.state;
         self.segments.push((next, self.end));
         self.length = 0;
-        self.put(&[Record::Segment(self.end), Record::State(term, vote, life)])?;
+        let state = self.state.map(|HardState { term, vote, life }| Record::State(term, vote, life));
+        let records: Vec<Record> = [Record::Segment(self.end)].into_iter().chain(state).collect();
+        self.put(&records)?;
         self.sync().await?;
         if self.bug == Some(Bug::NoDirectorySync) {
             tracing::info!(event = "defect-bit");
@@ -458,7 +450,7 @@ mod tests {
     /// A node that appended, cut, took snapshots and dropped segments, and what it must find again.
     async fn filled(memory: &Arc<Memory>) -> (Log<Command>, Snapshot) {
         let (mut storage, found) = Storage::open(Disk::new(memory.clone()), None).await.unwrap();
-        assert!(found.nothing);
+        assert_eq!(found, Found::default());
         let mut log = Log::default();
         let mut taken = None;
         for step in 0..1_200u64 {
@@ -493,7 +485,16 @@ mod tests {
         let (_, found) = run(Storage::open(Disk::new(memory.clone()), None)).unwrap();
         log.compact(taken.index);
         assert_eq!((found.log, found.snapshot), (log, Some(taken)));
-        assert_eq!((found.state.term, found.state.vote), (9, Some(1)));
+        assert_eq!(found.state, Some(HardState { term: 9, vote: Some(1), life: 0 }));
+    }
+
+    #[test]
+    fn a_machine_that_never_took_part_is_known_by_that_however_often_it_begins() {
+        let memory = Arc::new(Memory::default());
+        for _ in 0..3 {
+            let (_, found) = run(Storage::open(Disk::new(memory.clone()), None)).unwrap();
+            assert_eq!(found.state, None);
+        }
     }
 
     #[test]
