@@ -129,7 +129,7 @@ pub enum Answer {
     Mismatch,
     /// Ask somebody else; who, if it is known. Whether the operation will be done is not.
     Redirect(Option<NodeId>),
-    /// It was not done, and will not be: too much is waiting.
+    /// This attempt was not taken up: too much is waiting. An earlier one may have been.
     Refused,
 }
 

@@ -188,8 +188,9 @@ impl Server {
         self.answer_reads(out);
         if !self.raft.leads() && self.bug == Some(Bug::MaybeReportedAsFail) {
             for Waiting { client, request, .. } in std::mem::take(&mut self.waiting).into_values() {
+                // Wrong: that it failed for good, although it may be committed yet.
                 out.push(Output::Tell(Event::DefectBit));
-                self.reply(client, &request, Answer::Refused, out);
+                self.reply(client, &request, Answer::Mismatch, out);
             }
         }
         let taken = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
